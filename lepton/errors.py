@@ -1,0 +1,84 @@
+"""Every exception that a user of Lepton can meet.
+
+Each message says what went wrong, where, with which shapes or values, and what to do. Where PyTorch raises one of
+Python's own classes, ours is a subclass of it, so that ``except RuntimeError`` written for PyTorch still catches it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class LeptonError(Exception):
+    """The base of all of them."""
+
+
+class ShapeError(LeptonError, RuntimeError):
+    """Shapes that do not fit together."""
+
+
+class DTypeError(LeptonError, RuntimeError):
+    """Number types that do not fit together, or that an operation does not have."""
+
+
+class DeviceError(LeptonError, RuntimeError):
+    """Tensors on different devices, or a device that is not here."""
+
+
+class GradError(LeptonError, RuntimeError):
+    """Something that cannot be differentiated, or a backward that cannot be run."""
+
+
+class VersionError(GradError):
+    """A tensor that backward needs was written to after it was saved."""
+
+
+class AnomalyError(GradError):
+    """Anomaly detection found nan in a gradient."""
+
+
+class GradcheckError(LeptonError, RuntimeError):
+    """A derivative that disagrees with finite differences."""
+
+
+class IndexRangeError(LeptonError, IndexError):
+    """An index or a dimension outside of its range."""
+
+
+class ArgumentError(LeptonError, ValueError):
+    """An argument of the right type with a value that cannot be."""
+
+
+class ArgumentTypeError(LeptonError, TypeError):
+    """An argument of the wrong type."""
+
+
+class StateDictError(LeptonError, RuntimeError):
+    """A state_dict that does not fit: missing or unexpected keys, other shapes."""
+
+
+class CheckpointError(LeptonError, RuntimeError):
+    """A checkpoint file that cannot be read or written."""
+
+
+class DataError(LeptonError, RuntimeError):
+    """Data that cannot be used: an unreadable file, a folder without classes, a class without images."""
+
+
+class MissingExtraError(LeptonError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+def require(module: str, extra: str, purpose: str) -> Any:
+    """Import an optional module.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{purpose} needs the package '{module}', which is not installed: pip install 'lepton[{extra}]'"
+        ) from error
