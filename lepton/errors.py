@@ -22,6 +22,10 @@ class DTypeError(LeptonError, RuntimeError):
     """Number types that do not fit together, or that an operation does not have."""
 
 
+class UnsupportedDTypeError(DTypeError, NotImplementedError):
+    """A number type that an operation does not have, where PyTorch says ``not implemented for``."""
+
+
 class DeviceError(LeptonError, RuntimeError):
     """Tensors on different devices, or a device that is not here."""
 
@@ -52,6 +56,10 @@ class ArgumentError(LeptonError, ValueError):
 
 class ArgumentTypeError(LeptonError, TypeError):
     """An argument of the wrong type."""
+
+
+class RandomError(LeptonError, RuntimeError):
+    """A distribution's parameter outside of its range, or a random state that cannot be read."""
 
 
 class StateDictError(LeptonError, RuntimeError):

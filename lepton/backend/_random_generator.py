@@ -11,6 +11,7 @@ import numpy as np
 
 from lepton.backend import _random_words
 from lepton.backend._random_words import WORDS_PER_BLOCK, Array, Key
+from lepton.errors import ArgumentError, ArgumentTypeError, DeviceError, RandomError
 
 DEFAULT_SEED = 67280421310721
 _STATE_TAG = b"lepton\x00\x01"
@@ -25,7 +26,7 @@ class Piece:
     `uniform(n, generator=Piece(key, counter, start))` equals elements start … start + n − 1 of the whole.
     """
 
-    __slots__ = ("key", "counter", "start")
+    __slots__ = ("counter", "key", "start")
 
     def __init__(self, key: Key, counter: int, start: int = 0) -> None:
         self.key = key
@@ -52,14 +53,14 @@ class Generator:
     generator never draw the same numbers.  It starts with the seed 67280421310721, as PyTorch's does.
 
     Raises:
-        RuntimeError: `device` is not the CPU.
+        DeviceError: `device` is not the CPU.
     """
 
-    __slots__ = ("_lock", "_key", "_counter", "_seed", "_device")
+    __slots__ = ("_counter", "_device", "_key", "_lock", "_seed")
 
     def __init__(self, device: Any = "cpu") -> None:
         if str(device) != "cpu":
-            raise RuntimeError(
+            raise DeviceError(
                 f"Generator: random words are made on the device 'cpu', but got device {str(device)!r}; "
                 "make the generator on 'cpu' and move what is drawn"
             )
@@ -83,8 +84,8 @@ class Generator:
         """Begin the stream of `seed`, an integer in [−2⁶³, 2⁶⁴); a negative one counts as seed + 2⁶⁴. Returns self.
 
         Raises:
-            RuntimeError: `seed` is not an integer.
-            ValueError: `seed` is out of range.
+            RandomError: `seed` is not an integer.
+            ArgumentError: `seed` is out of range.
         """
         self._restart(checked_seed(seed))
         return self
@@ -103,8 +104,8 @@ class Generator:
         """Take `blocks` blocks of four words for the caller alone; returns the counter of the first.
 
         Raises:
-            ValueError: `blocks` is negative.
-            RuntimeError: fewer than that are left of the 2⁶⁴ blocks.
+            ArgumentError: `blocks` is negative.
+            RandomError: fewer than that are left of the 2⁶⁴ blocks.
         """
         return self._advance(blocks)[1]
 
@@ -114,13 +115,13 @@ class Generator:
 
     def _advance(self, blocks: int) -> tuple[Key, int]:
         if blocks < 0:
-            raise ValueError(f"Generator.reserve: the number of blocks must be 0 or more, but got {blocks}")
+            raise ArgumentError(f"Generator.reserve: the number of blocks must be 0 or more, but got {blocks}")
         with self._lock:
             key, counter = self._key, self._counter
             if counter + blocks < 2**64:
                 self._counter = counter + blocks
                 return key, counter
-        raise RuntimeError(
+        raise RandomError(
             f"Generator: {blocks} blocks asked for, but the stream stands at block {counter} of 2**64; "
             "seed it anew with manual_seed()"
         )
@@ -131,7 +132,7 @@ class Generator:
         The same key and path give the same stream on every machine; this generator is left as it is.
 
         Raises:
-            TypeError: an item of `path` is neither an integer nor a string.
+            ArgumentTypeError: an item of `path` is neither an integer nor a string.
         """
         with self._lock:
             key, seed = self._key, self._seed
@@ -150,8 +151,8 @@ class Generator:
         """Go back to a state that `get_state_bytes` gave.  Where it raises, nothing has changed.
 
         Raises:
-            TypeError: `state` is not made of bytes.
-            RuntimeError: wrong length, tag, version or digest.
+            ArgumentTypeError: `state` is not made of bytes.
+            RandomError: wrong length, tag, version or digest.
         """
         self._set(*_parsed(state))
 
@@ -192,20 +193,20 @@ def _parsed(state: Any) -> tuple[int, Key, int]:
     except TypeError:
         view = None
     if view is None or view.format != "B" or view.ndim != 1:
-        raise TypeError(
+        raise ArgumentTypeError(
             f"RNG state must be bytes or a 1-d array of uint8, but got {type(state).__name__}"
             + ("" if view is None else f" with format {view.format!r} and {view.ndim} dimensions")
         )
     data = view.tobytes()
     if len(data) != _STATE_SIZE:
-        raise RuntimeError(f"expected an RNG state of {_STATE_SIZE} bytes, but got {len(data)}")
+        raise RandomError(f"expected an RNG state of {_STATE_SIZE} bytes, but got {len(data)}")
     body, digest = data[:-8], data[-8:]
     if not body.startswith(_STATE_TAG[:-1]):
-        raise RuntimeError("this is not an RNG state that Generator.get_state_bytes() gave: its tag is missing")
+        raise RandomError("this is not an RNG state that Generator.get_state_bytes() gave: its tag is missing")
     if body[7] != _STATE_TAG[7]:
-        raise RuntimeError(f"the RNG state has version {body[7]}, but this build reads version {_STATE_TAG[7]}")
+        raise RandomError(f"the RNG state has version {body[7]}, but this build reads version {_STATE_TAG[7]}")
     if digest != _digest(body):
-        raise RuntimeError("the RNG state is damaged: its digest does not match its content")
+        raise RandomError("the RNG state is damaged: its digest does not match its content")
     import struct
 
     _, seed, key_low, key_high, counter = struct.unpack(_STATE_LAYOUT, body)
@@ -221,14 +222,16 @@ def checked_seed(seed: int) -> int:
     """`seed` as an unsigned 64-bit integer.
 
     Raises:
-        RuntimeError: not an integer.
-        ValueError: outside [−2⁶³, 2⁶⁴).
+        RandomError: not an integer.
+        ArgumentError: outside [−2⁶³, 2⁶⁴).
     """
     if isinstance(seed, (bool, np.bool_)) or not hasattr(seed, "__index__"):
-        raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
+        raise RandomError(f"manual_seed expected a long, but got {type(seed).__name__}")
     number = operator.index(seed)
     if not -(2**63) <= number < 2**64:
-        raise ValueError(f"Overflow when unpacking long long: the seed must lie in [-2**63, 2**64), but got {number}")
+        raise ArgumentError(
+            f"Overflow when unpacking long long: the seed must lie in [-2**63, 2**64), but got {number}"
+        )
     return number % 2**64
 
 

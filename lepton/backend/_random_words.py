@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lepton.errors import ArgumentTypeError
+
 Array = Any
 Key = tuple[int, int]
 
@@ -73,7 +75,7 @@ def derive_key(parent: Key, path: tuple[int | str, ...]) -> Key:
     (("ab", "c") and ("a", "bc"), 1 and "1" are told apart).
 
     Raises:
-        TypeError: an item is neither an integer nor a string.
+        ArgumentTypeError: an item is neither an integer nor a string.
     """
     from hashlib import blake2b
 
@@ -90,7 +92,7 @@ def _encoded(item: int | str) -> tuple[bytes, bytes]:
     if isinstance(item, str):
         return b"s", item.encode()
     if isinstance(item, (bool, np.bool_)) or not hasattr(item, "__index__"):
-        raise TypeError(
+        raise ArgumentTypeError(
             f"a random stream is named by integers and strings, but got {item!r} of type {type(item).__name__}; "
             "convert it to one of these"
         )

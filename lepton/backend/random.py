@@ -6,8 +6,8 @@ Raw words come from Philox 4×64-10 (`_random_words`); the transforms into unifo
 All drawing functions are at the level of arrays and share three arguments: `shape`, an int or a tuple of ints;
 `dtype`, anything that `dtypes.as_dtype` takes; `generator`, a Generator, a Piece of a draw, or None for
 `default_generator`.  They reserve ⌈elements/4⌉ blocks (⌈elements/8⌉ where half a word makes an element) and use element
-i's word alone for element i.  Wrong arguments raise what PyTorch raises: RuntimeError for values, NotImplementedError
-for dtypes that a distribution does not have, TypeError for things that are no shape or no number.
+i's word alone for element i.  Each raises ShapeError for a negative size, ArgumentTypeError for what is no shape, no
+dtype or no generator; the errors are subclasses of those that PyTorch raises.
 """
 
 from __future__ import annotations
@@ -24,6 +24,14 @@ from lepton.backend import dtypes, floats
 from lepton.backend._normal_quantile import erfinv, ndtri
 from lepton.backend._random_generator import Generator, Piece, default_generator, stream
 from lepton.backend._random_words import half_words, words
+from lepton.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    RandomError,
+    ShapeError,
+    UnsupportedDTypeError,
+)
 
 __all__ = [
     "Generator",
@@ -53,7 +61,7 @@ Shape = int | tuple[int, ...]
 Source = Generator | Piece | None
 
 # Elements worked on at a time: the temporaries of a block stay in the cache.
-_BLOCK = 8192
+_BLOCK = 32768
 
 
 def uniform(
@@ -65,8 +73,8 @@ def uniform(
     11, 8 bits.  x = min(low + u·(high − low), the number before high).
 
     Raises:
-        RuntimeError: low > high, one of them not finite in `dtype`, or a width that `dtype` cannot hold.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: low > high, one of them not finite in `dtype`, or a width that `dtype` cannot hold.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("uniform", dtype)
     bounds = _uniform_bounds(kind, low, high)
@@ -90,18 +98,22 @@ def normal(
     `mean` and `std` may be arrays that broadcast to `shape`.
 
     Raises:
-        RuntimeError: `std` is negative or NaN somewhere.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: `std` is negative or NaN somewhere.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("normal", dtype)
     if isinstance(std, np.ndarray):
         if not (std >= 0.0).all():
-            raise RuntimeError("normal expects all elements of std >= 0.0")
+            raise RandomError("normal expects all elements of std >= 0.0")
     elif not std >= 0.0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+        raise RandomError(f"normal expects std >= 0.0, but found std {std}")
     if isinstance(mean, np.ndarray) or isinstance(std, np.ndarray):
-        z = _draw(shape, dtypes.float64, generator, lambda words: transforms.standard_normal(np, words))
-        return _rounded(z * np.asarray(std, np.float64) + np.asarray(mean, np.float64), kind)
+        z = normal(shape, dtype=dtypes.float64, generator=generator)
+        token = floats.silence()
+        try:
+            return _rounded(_shift_scale(z, np.asarray(mean, np.float64), np.asarray(std, np.float64)), kind)
+        finally:
+            floats.restore(token)
     return _draw(shape, kind, generator, lambda words: _shift_scale(transforms.standard_normal(np, words), mean, std))
 
 
@@ -121,14 +133,14 @@ def truncated_normal(
     whose probability is 0 in float64, gives its end nearest to the mean.
 
     Raises:
-        RuntimeError: std ≤ 0, low > high, or NaN among them.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: std ≤ 0, low > high, or NaN among them.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("truncated_normal", dtype)
     if not std > 0.0:
-        raise RuntimeError(f"truncated_normal expects std > 0.0, but found std={std}")
+        raise RandomError(f"truncated_normal expects std > 0.0, but found std={std}")
     if not low <= high or math.isnan(mean):
-        raise RuntimeError(f"truncated_normal expects low <= high, but found low={low}, high={high}, mean={mean}")
+        raise RandomError(f"truncated_normal expects low <= high, but found low={low}, high={high}, mean={mean}")
     a, b = (low - mean) / std, (high - mean) / std
     sign = -1.0 if a > 0.0 else 1.0
     if sign < 0.0:
@@ -148,12 +160,12 @@ def log_normal(
     """x = exp(mean + std·z), z standard normal, in float64 and rounded once.
 
     Raises:
-        RuntimeError: std ≤ 0 or NaN.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: std ≤ 0 or NaN.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("log_normal", dtype)
     if not std > 0.0:
-        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+        raise RandomError(f"log_normal_ expects std > 0.0, but found std={std}")
     return _draw(
         shape, kind, generator, lambda words: np.exp(_shift_scale(transforms.standard_normal(np, words), mean, std))
     )
@@ -163,12 +175,12 @@ def exponential(shape: Shape, rate: float = 1.0, dtype: Any = dtypes.float32, ge
     """x = −log(u)/rate, in float64 and rounded once; positive for a finite rate, 0 for an infinite one.
 
     Raises:
-        RuntimeError: rate ≤ 0 or NaN.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: rate ≤ 0 or NaN.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("exponential", dtype)
     if not rate > 0.0:
-        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
+        raise RandomError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
     # Half precision would round the smallest ones to 0, whose logarithm Gumbel samples take.
     least = 0.0 if math.isinf(rate) else _smallest(kind)
     return _draw(
@@ -182,12 +194,12 @@ def cauchy(
     """x = median + sigma·tan(π(u − ½)), in float64 and rounded once (float16 overflows to inf, as in PyTorch).
 
     Raises:
-        RuntimeError: sigma ≤ 0 or NaN.
-        NotImplementedError: `dtype` is not floating.
+        RandomError: sigma ≤ 0 or NaN.
+        UnsupportedDTypeError: `dtype` is not floating.
     """
     kind = _floating("cauchy", dtype)
     if not sigma > 0.0:
-        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+        raise RandomError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     return _draw(
         shape, kind, generator, lambda words: _shift_scale(transforms.standard_cauchy(np, words), median, sigma)
     )
@@ -199,14 +211,14 @@ def geometric(shape: Shape, p: float, dtype: Any = dtypes.float32, generator: So
     Integer dtypes hold at their largest value what is larger.
 
     Raises:
-        RuntimeError: p not in (0, 1).
-        NotImplementedError: `dtype` is bool.
+        RandomError: p not in (0, 1).
+        UnsupportedDTypeError: `dtype` is bool.
     """
     kind = dtypes.as_dtype(dtype)
     if kind is dtypes.bool_:
-        raise NotImplementedError("geometric is not implemented for bool; use a floating or an integer dtype")
+        raise UnsupportedDTypeError("geometric is not implemented for bool; use a floating or an integer dtype")
     if not 0.0 < p < 1.0:
-        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+        raise RandomError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     rate = -math.log1p(-p)
 
     def transform(words: Array) -> Array:
@@ -223,21 +235,21 @@ def integers(shape: Shape, low: int, high: int, dtype: Any = dtypes.int64, gener
     (high − low)·2⁻⁶⁴: under 2⁻³² for up to 2³² values.  Powers of two are exact, the whole of int64 included.
 
     Raises:
-        RuntimeError: low ≥ high, or a bound that `dtype` cannot hold.
-        TypeError: a bound is not an integer.
+        RandomError: low ≥ high, or a bound that `dtype` cannot hold.
+        ArgumentTypeError: a bound is not an integer.
     """
     kind = dtypes.as_dtype(dtype)
-    low, high = operator.index(low), operator.index(high)
+    low, high = _integer(low), _integer(high)
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RandomError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     least, most = _integer_limits(kind)
     if not least <= low <= most:
-        raise RuntimeError(f"from is out of bounds for {kind.name}: got {low}, outside [{least}, {most}]")
+        raise RandomError(f"from is out of bounds for {kind.name}: got {low}, outside [{least}, {most}]")
     if not least <= high - 1 <= most:
-        raise RuntimeError(f"to - 1 is out of bounds for {kind.name}: got {high - 1}, outside [{least}, {most}]")
+        raise RandomError(f"to - 1 is out of bounds for {kind.name}: got {high - 1}, outside [{least}, {most}]")
 
     def transform(words: Array) -> Array:
-        drawn = transforms.below(np, words, high - low)
+        drawn: Array = transforms.below(np, words, high - low)
         # Modulo 2⁶⁴, so that a range wider than int64's positive half comes out right.
         drawn += np.uint64(low % 2**64)
         return drawn.view(np.int64)
@@ -251,15 +263,15 @@ def bernoulli(p: float | Array, shape: Shape | None = None, generator: Source = 
     `shape` may be left out where `p` is an array: it is p's then.
 
     Raises:
-        RuntimeError: p outside [0, 1] or NaN.
+        RandomError: p outside [0, 1] or NaN.
     """
     if isinstance(p, np.ndarray):
         if not ((p >= 0.0) & (p <= 1.0)).all():
-            raise RuntimeError("bernoulli expects all elements of p to be in [0, 1]")
+            raise RandomError("bernoulli expects all elements of p to be in [0, 1]")
         u = uniform(p.shape if shape is None else shape, dtype=dtypes.float64, generator=generator)
         return np.asarray(u < p.astype(np.float64))
     if not 0.0 <= p <= 1.0:
-        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+        raise RandomError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     return _draw(
         () if shape is None else shape,
         dtypes.bool_,
@@ -272,10 +284,10 @@ def dropout_mask(shape: Shape, keep_probability: float, generator: Source = None
     """True with probability `keep_probability`: h < round(2³²·keep_probability) from half a word h; bool.
 
     Raises:
-        ValueError: keep_probability outside [0, 1] or NaN.
+        ArgumentError: keep_probability outside [0, 1] or NaN.
     """
     if not 0.0 <= keep_probability <= 1.0:
-        raise ValueError(f"dropout: the probability to keep must be between 0 and 1, but got {keep_probability}")
+        raise ArgumentError(f"dropout: the probability to keep must be between 0 and 1, but got {keep_probability}")
     threshold = round(keep_probability * 2**32)
     return _draw_halves(shape, dtypes.bool_, generator, lambda halves: transforms.keep_mask(np, halves, threshold))
 
@@ -284,10 +296,11 @@ def permutation(n: int, generator: Source = None) -> Array:
     """0 … n − 1 in random order: the stable argsort of n words; int64.
 
     Raises:
-        RuntimeError: n is negative.
+        ShapeError: n is negative.
     """
-    count = _count(n)
-    return transforms.order(np, _piece(generator, count).words(0, count))
+    count = _dimensions(n)[1]
+    drawn: Array = transforms.order(np, _piece(generator, count).words(0, count))
+    return drawn
 
 
 def multinomial(weights: Array, num_samples: int, replacement: bool = False, generator: Source = None) -> Array:
@@ -301,7 +314,7 @@ def multinomial(weights: Array, num_samples: int, replacement: bool = False, gen
         weights: floating, shape (k,) or (m, k); not negative, finite, each row with a positive sum.
 
     Raises:
-        RuntimeError: weights of another dtype, rank or range; num_samples ≤ 0; without replacement, num_samples
+        RandomError: weights of another dtype, rank or range; num_samples ≤ 0; without replacement, num_samples
             larger than k or than a row's number of positive weights.
     """
     w = _checked_weights(weights, num_samples, replacement)
@@ -309,12 +322,13 @@ def multinomial(weights: Array, num_samples: int, replacement: bool = False, gen
     if replacement:
         u = uniform((rows, num_samples), dtype=dtypes.float64, generator=generator)
         drawn = np.empty(u.shape, np.int64)
-        for row, cumulative in enumerate(np.cumsum(w, axis=1)):
+        # Relative to the largest weight, so that no sum overflows.
+        for row, cumulative in enumerate(np.cumsum(w / w.max(axis=1, keepdims=True, initial=0.0), axis=1)):
             drawn[row] = np.searchsorted(cumulative, u[row] * cumulative[-1], side="right")
     else:
         arrival = exponential((rows, k), dtype=dtypes.float64, generator=generator)
         with np.errstate(divide="ignore", over="ignore"):
-            arrival /= w
+            arrival /= w  # a weight of 0 never arrives
         drawn = np.argsort(arrival, axis=1, kind="stable")[:, :num_samples]
     return drawn.reshape(weights.shape[:-1] + (num_samples,))
 
@@ -341,36 +355,45 @@ def _in_blocks(
     kind: dtypes.dtype,
     transform: Callable[[Array], Array],
 ) -> Array:
-    if count <= _BLOCK:
-        return _rounded(transform(raw(0, count)), kind).reshape(dimensions)
-    out = np.empty(count, kind.numpy)
-    for begin in range(0, count, _BLOCK):
-        size = min(_BLOCK, count - begin)
-        out[begin : begin + size] = _rounded(transform(raw(begin, size)), kind)
-    return out.reshape(dimensions)
+    # What a user's mean or scale makes overflow is inf, without a word, as in PyTorch.
+    token = floats.silence()
+    try:
+        if count <= _BLOCK:
+            return _rounded(transform(raw(0, count)), kind).reshape(dimensions)
+        out = np.empty(count, kind.numpy)
+        for begin in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - begin)
+            out[begin : begin + size] = _rounded(transform(raw(begin, size)), kind)
+        return out.reshape(dimensions)
+    finally:
+        floats.restore(token)
 
 
 def _piece(generator: Source, words: int) -> Piece:
     if isinstance(generator, Piece):
         return generator
-    return (default_generator if generator is None else generator).piece(words)
+    if generator is None:
+        return default_generator.piece(words)
+    if not isinstance(generator, Generator):
+        raise ArgumentTypeError(
+            f"expected a 'Generator' object for argument 'generator' but found {type(generator).__name__}"
+        )
+    return generator.piece(words)
 
 
 def _dimensions(shape: Shape) -> tuple[tuple[int, ...], int]:
-    if isinstance(shape, tuple):
-        dimensions = shape
-    elif isinstance(shape, list):
-        dimensions = tuple(shape)
-    else:
-        dimensions = (operator.index(shape),)
+    dimensions = tuple(map(_integer, shape)) if isinstance(shape, (tuple, list)) else (_integer(shape),)
     for size in dimensions:
-        if operator.index(size) < 0:
-            raise RuntimeError(f"Trying to create tensor with negative dimension {size}: {list(dimensions)}")
+        if size < 0:
+            raise ShapeError(f"Trying to create tensor with negative dimension {size}: {list(dimensions)}")
     return dimensions, math.prod(dimensions)
 
 
-def _count(n: int) -> int:
-    return _dimensions(n)[1]
+def _integer(value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise ArgumentTypeError(f"expected an integer, but got {value!r} of type {type(value).__name__}") from None
 
 
 # ---- dtypes, bounds, rounding -------------------------------------------------------------------------------------
@@ -379,29 +402,25 @@ def _count(n: int) -> int:
 def _floating(what: str, dtype: Any) -> dtypes.dtype:
     kind = dtypes.as_dtype(dtype)
     if not kind.is_floating_point:
-        raise NotImplementedError(
+        raise UnsupportedDTypeError(
             f'"{what}" is not implemented for {kind.name}: it has a density; use a floating dtype, or integers()'
         )
     return kind
 
 
-def _shift_scale(values: Array, shift: float, scale: float) -> Array:
+def _shift_scale(values: Array, shift: Any, scale: Any) -> Array:
     values *= scale
     values += shift
     return values
 
 
 def _rounded(values: Array, kind: dtypes.dtype) -> Array:
-    """`values` in the array dtype of `kind`, rounded once; beyond its range inf, silently."""
+    """`values` in the array dtype of `kind`, rounded once."""
     if values.dtype == kind.numpy:
         return values
-    token = floats.silence()
-    try:
-        if kind is dtypes.bfloat16:
-            return _rounded_to_8_bits(values).astype(kind.numpy)
-        return values.astype(kind.numpy)
-    finally:
-        floats.restore(token)
+    if kind is dtypes.bfloat16:
+        values = _rounded_to_8_bits(values)
+    return values.astype(kind.numpy)
 
 
 def _rounded_to_8_bits(values: Array) -> Array:
@@ -417,11 +436,11 @@ def _uniform_bounds(kind: dtypes.dtype, low: float, high: float) -> tuple[float,
     limit = dtypes.finfo(kind).max
     for name, bound in (("from", low), ("to", high)):
         if not abs(bound) <= limit:
-            raise RuntimeError(f"{name} is out of bounds for {kind.name}: got {bound}")
+            raise RandomError(f"{name} is out of bounds for {kind.name}: got {bound}")
     if low > high:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+        raise RandomError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
     if float(high) - float(low) > limit:
-        raise RuntimeError(
+        raise RandomError(
             f"uniform_ expects to-from <= std::numeric_limits<{kind.name}>::max(), but found to={high} and "
             f"from={low} which result in to-from to exceed the limit"
         )
@@ -442,7 +461,8 @@ def _stretch(u: Array, kind: dtypes.dtype, bounds: tuple[float, float, float] | 
     if bounds is None:
         return u
     low, width, last = bounds
-    return np.minimum(_rounded(_shift_scale(u, low, width), kind), kind.numpy.type(last))
+    stretched: Array = np.minimum(_rounded(_shift_scale(u, low, width), kind), kind.numpy.type(last))
+    return stretched
 
 
 def _smallest(kind: dtypes.dtype) -> float:
@@ -473,22 +493,26 @@ def _normal_cdf(x: float) -> float:
 
 def _checked_weights(weights: Array, num_samples: int, replacement: bool) -> Array:
     if weights.dtype.kind != "f" and weights.dtype.name != "bfloat16":
-        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {weights.dtype}")
+        raise DTypeError(f"multinomial only supports floating-point dtypes for input, got: {weights.dtype}")
     if weights.ndim not in (1, 2):
-        raise RuntimeError(f"prob_dist must be 1 or 2 dim, but got shape {weights.shape}")
+        raise ShapeError(f"prob_dist must be 1 or 2 dim, but got shape {weights.shape}")
     if num_samples <= 0:
-        raise RuntimeError(f"cannot sample n_sample <= 0 samples, but got {num_samples}")
+        raise RandomError(f"cannot sample n_sample <= 0 samples, but got {num_samples}")
     k = weights.shape[-1]
     if not replacement and num_samples > k:
-        raise RuntimeError(
+        raise RandomError(
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement: "
             f"got n_sample = {num_samples} and prob_dist.size(-1) = {k}"
         )
-    w = np.atleast_2d(weights).astype(np.float64)
+    w: Array = np.atleast_2d(weights).astype(np.float64)
     if not (np.isfinite(w) & (w >= 0.0)).all():
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-    sums = w.sum(axis=1)
-    if not (sums > 0.0).all():
-        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    ...
+        raise RandomError("probability tensor contains either `inf`, `nan` or element < 0")
+    positive = np.count_nonzero(w, axis=1)
+    if not positive.all():
+        raise RandomError(f"invalid multinomial distribution (sum of probabilities <= 0) in row {positive.argmin()}")
+    if not replacement and positive.min(initial=k) < num_samples:
+        raise RandomError(
+            f"invalid multinomial distribution (with replacement=False, row {positive.argmin()} has "
+            f"{positive.min()} positive weights for {num_samples} samples); draw fewer, or with replacement"
+        )
     return w
