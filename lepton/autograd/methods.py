@@ -1,0 +1,141 @@
+"""What can be done with a ``Tensor``: methods and operators, bound from the table of ops.
+
+Importing this module binds them. ``tensor.pyi`` beside ``tensor.py`` is generated from the same table for editors and
+type checkers, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Number
+from typing import Any
+
+from lepton.autograd import engine, inplace, printing
+from lepton.autograd.ops import families as _families  # noqa: F401 - fills the table
+from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.tensor import Tensor
+from lepton.backend.devices import is_array
+
+OPERATORS = {
+    "__add__": "add",
+    "__radd__": "add",
+    "__sub__": "sub",
+    "__rsub__": "rsub",
+    "__mul__": "mul",
+    "__rmul__": "mul",
+    "__truediv__": "div",
+    "__floordiv__": "floor_divide",
+    "__mod__": "remainder",
+    "__pow__": "pow",
+    "__matmul__": "matmul",
+    "__eq__": "eq",
+    "__ne__": "ne",
+    "__lt__": "lt",
+    "__le__": "le",
+    "__gt__": "gt",
+    "__ge__": "ge",
+    "__and__": "bitwise_and",
+    "__rand__": "bitwise_and",
+    "__or__": "bitwise_or",
+    "__ror__": "bitwise_or",
+    "__xor__": "bitwise_xor",
+    "__rxor__": "bitwise_xor",
+    "__lshift__": "bitwise_left_shift",
+    "__rshift__": "bitwise_right_shift",
+}
+SWAPPED = {
+    "__rtruediv__": "div",
+    "__rfloordiv__": "floor_divide",
+    "__rmod__": "remainder",
+    "__rpow__": "pow",
+    "__rmatmul__": "matmul",
+    "__rlshift__": "bitwise_left_shift",
+    "__rrshift__": "bitwise_right_shift",
+}
+UNARY = {"__neg__": "neg", "__pos__": "positive", "__abs__": "abs", "__invert__": "bitwise_not"}
+IN_PLACE = {
+    "__iadd__": "add_",
+    "__isub__": "sub_",
+    "__imul__": "mul_",
+    "__itruediv__": "div_",
+    "__ifloordiv__": "floor_divide_",
+    "__imod__": "remainder_",
+    "__ipow__": "pow_",
+    "__iand__": "bitwise_and_",
+    "__ior__": "bitwise_or_",
+    "__ixor__": "bitwise_xor_",
+    "__ilshift__": "bitwise_left_shift_",
+    "__irshift__": "bitwise_right_shift_",
+}
+_KNOWN = {Tensor, int, float, bool}
+
+
+def _is_operand(value: Any) -> bool:
+    return isinstance(value, (Tensor, Number)) or is_array(value)
+
+
+def _operator(function: Callable[..., Tensor], name: str) -> Callable[..., Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        if type(other) in _KNOWN or _is_operand(other):
+            return function(self, other)
+        return NotImplemented
+
+    operator.__name__, operator.__doc__ = name, function.__doc__
+    return operator
+
+
+def _swapped(function: Callable[..., Tensor], name: str) -> Callable[..., Any]:
+    def operator(self: Tensor, other: Any) -> Any:
+        return function(other, self) if _is_operand(other) else NotImplemented
+
+    operator.__name__, operator.__doc__ = name, function.__doc__
+    return operator
+
+
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulate into the leaves' ``.grad`` the gradient of this tensor; see :func:`lepton.autograd.backward`.
+
+    Args:
+        gradient: ∂L/∂self, of this shape; may be left out for a tensor of one element.
+        retain_graph, create_graph, inputs: as for :func:`lepton.autograd.backward`.
+    """
+    engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+def _iterate(self: Tensor) -> Any:
+    return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+
+def _contains(self: Tensor, element: Any) -> bool:
+    return bool((self == element).any())  # type: ignore[attr-defined]
+
+
+def _bind() -> None:
+    for entry in TABLE.values():
+        if entry.method:
+            setattr(Tensor, entry.name, entry.function)
+        if entry.inplace:
+            name = f"{entry.name}_"
+            setattr(Tensor, name, inplace.inplace_twin(entry, name))
+    for special, name in OPERATORS.items():
+        setattr(Tensor, special, _operator(TABLE[name].function, special))
+    for special, name in SWAPPED.items():
+        setattr(Tensor, special, _swapped(TABLE[name].function, special))
+    for special, name in UNARY.items():
+        setattr(Tensor, special, TABLE[name].function)
+    for special, name in IN_PLACE.items():
+        setattr(Tensor, special, getattr(Tensor, name))
+    for function in (backward, inplace.copy_, inplace.fill_, inplace.zero_):
+        setattr(Tensor, function.__name__, function)
+    Tensor.__iter__ = _iterate  # type: ignore[attr-defined]
+    Tensor.__contains__ = _contains  # type: ignore[attr-defined]
+    Tensor.__repr__ = printing.tensor_repr  # type: ignore[method-assign]
+
+
+_bind()
