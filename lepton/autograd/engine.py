@@ -155,8 +155,14 @@ def run(
     _count(work, roots, retain_graph)
     for tensor, gradient in zip(outputs, gradients, strict=True):
         edge = tensor if tensor._edge is None else tensor._edge
-        if work.useful is None or (edge[0] if type(edge) is tuple else edge) in work.useful:
-            _add(work, edge, gradient, False)
+        if type(edge) is tuple:
+            if edge[0] in work.counts:
+                _add_to_output(work.pending, edge[0], edge[1], gradient)
+        elif edge in work.counts:
+            if edge in work.pending:
+                _sum_up(work, edge, gradient)
+            else:
+                work.pending[edge] = gradient
     state = (STATE.grad_enabled, STATE.inference)
     STATE.grad_enabled, STATE.inference = create_graph, False
     token = silence()
@@ -236,52 +242,67 @@ def _count(work: _Run, roots: list[Any], retain_graph: bool) -> None:
 
 
 def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
-    counts, pending, claimed = work.counts, work.pending, work.claimed
-    captures, create_graph = work.captures, work.create_graph
+    counts, pending, claimed, captures = work.counts, work.pending, work.claimed, work.captures
     ready = [root for root in dict.fromkeys(roots) if counts.get(root) == 0]
     while ready:
         node = ready.pop()
         g = pending.pop(node, None)
         if isinstance(node, Tensor):
             if g is not None:
-                _finish_leaf(work, node, g, found)
+                _finish_leaf(work, node, g, node in work.owned, found)
             continue
-        if g is not None and node.watch is not None:
-            g = _apply_watch(node, g, create_graph)
-        if captures is not None and node in captures:
-            for index, place in captures[node]:
-                found[place] = g[index] if node.several and g is not None else g
         saved = claimed.pop(node, None)
-        if g is not None:
-            _step(work, node, g, node.saved if saved is None else saved)
-        for edge in node.edges:
+        if g is None:
+            results: Any = (None,) * len(node.edges)
+            values: Any = ()
+        else:
+            if node.watch is not None:
+                g = _apply_watch(node, g, work.create_graph)
+            if captures is not None:
+                for index, place in captures.get(node, ()):
+                    found[place] = g[index] if node.several else g
+            values, results = _run_rule(work, node, g, node.saved if saved is None else saved)
+        for edge, result in zip(node.edges, results, strict=False):
             if edge is None:
                 continue
             if type(edge) is tuple:
-                edge = edge[0]
-            left = counts.get(edge)
-            if left is not None:
-                counts[edge] = left = left - 1
-                if left == 0:
-                    ready.append(edge)
+                target = edge[0]
+                if result is not None and target in counts:
+                    _add_to_output(pending, target, edge[1], result)
+            else:
+                target = edge
+            left = counts.get(target)
+            if left is None:
+                continue
+            if result is None or target is not edge:
+                pass
+            elif target not in pending:
+                if left == 1 and isinstance(target, Tensor):  # the usual leaf: used once, final at once
+                    counts[target] = 0
+                    owned = not node.may_alias and _is_fresh(result, g, values, results)
+                    _finish_leaf(work, target, result, owned, found)
+                    continue
+                pending[target] = result
+            else:
+                _sum_up(work, target, result)
+            counts[target] = left - 1
+            if left == 1:
+                ready.append(target)
 
 
-def _step(work: _Run, node: Op, g: Any, saved: Any) -> None:
-    """Run one op's rule and hand its results on."""
-    useful = work.useful
-    edges = node.edges
+def _run_rule(work: _Run, node: Op, g: Any, saved: Any) -> tuple[Any, Any]:
+    """Run one op's rule: the saved values, and a gradient (or None) for each input."""
     runner = node
-    if useful is not None:
-        wanted = tuple([e is not None and (e[0] if type(e) is tuple else e) in useful for e in edges])
+    if work.useful is not None:
+        wanted = tuple([e is not None and (e[0] if type(e) is tuple else e) in work.useful for e in node.edges])
         if True not in wanted:
-            return
+            return (), (None,) * len(wanted)
         if wanted != node.needs:
             runner = node.narrowed(wanted)
     try:
-        if work.create_graph:
-            values: Any = runner.rebuild(saved)
-        else:
-            values = runner.unpack(saved)
+        values: Any = ()
+        if saved:
+            values = runner.rebuild(saved) if work.create_graph else runner.unpack(saved)
         results = runner.backward(g, *values)
     except Exception as error:
         _show_forward(node, error)
@@ -292,20 +313,12 @@ def _step(work: _Run, node: Op, g: Any, saved: Any) -> None:
         results = _restored(results, node.restore)  # type: ignore[attr-defined]
     if STATE.anomaly and STATE.anomaly_check_nan:
         _check_for_nan(node, g, results)
-    for index, edge in enumerate(edges):
-        if edge is None or (useful is not None and not wanted[index]):
-            continue
-        result = results[index]
-        if result is not None:
-            if isinstance(result, np.generic):
-                result = np.asarray(result)
-            fresh = isinstance(edge, Tensor) and not node.may_alias and _is_fresh(result, g, values, results)
-            _add(work, edge, result, fresh)
+    return values, results
 
 
 def _is_fresh(result: Any, g: Any, values: list[Any], results: tuple[Any, ...]) -> bool:
     """Whether an array that a rule returned is seen by nobody else: no view, not what came in, was kept, or went out."""
-    if type(result) is not np.ndarray or result.base is not None or result is g:
+    if result is g or type(result) is not np.ndarray or result.base is not None:
         return False
     for value in values:
         if value is result:
@@ -321,29 +334,23 @@ def _is_fresh(result: Any, g: Any, values: list[Any], results: tuple[Any, ...]) 
     return times == 1
 
 
-def _add(work: _Run, edge: Any, g: Any, fresh: bool) -> None:
-    """Add a gradient to what is pending at ``edge``: the first is kept as it is, later ones are added."""
-    pending = work.pending
-    if type(edge) is tuple:
-        node, index = edge
-        slots = pending.get(node)
-        if slots is None:
-            slots = pending[node] = []
-        while len(slots) <= index:
-            slots.append(None)
-        slots[index] = g if slots[index] is None else slots[index] + g
-        return
-    held = pending.get(edge)
-    if held is None:
-        pending[edge] = g
-        if fresh:
-            work.owned.add(edge)
-    elif edge in work.owned and not work.create_graph:
+def _sum_up(work: _Run, target: Any, g: Any) -> None:
+    """Add to what is pending: the first time out of place, since a rule made that array, later in place."""
+    held = work.pending[target]
+    if target in work.owned and not work.create_graph:
         held += g
-        pending[edge] = held
     else:
-        pending[edge] = held + g
-        work.owned.add(edge)
+        held = held + g
+        work.owned.add(target)
+    work.pending[target] = held
+
+
+def _add_to_output(pending: dict[Any, Any], node: Op, index: int, g: Any) -> None:
+    """Add to what is pending at one output of an op that has several."""
+    slots = pending.setdefault(node, [])
+    while len(slots) <= index:
+        slots.append(None)
+    slots[index] = g if slots[index] is None else slots[index] + g
 
 
 def _restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -364,9 +371,8 @@ def _restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any,
 # ---------------------------------------------------------------------- leaves and hooks
 
 
-def _finish_leaf(work: _Run, leaf: Tensor, g: Any, found: list[Any]) -> None:
+def _finish_leaf(work: _Run, leaf: Tensor, g: Any, owned: bool, found: list[Any]) -> None:
     """A leaf's gradient is final: call its hooks, then catch it or accumulate it."""
-    owned = leaf in work.owned
     hooks = leaf._hooks
     if hooks is not None and hooks.gradient:
         g, owned = _call_hooks(hooks.gradient, g, work.create_graph), False
@@ -389,7 +395,7 @@ def _add_to_grad(leaf: Tensor, g: Any, owned: bool, create_graph: bool) -> None:
             return
         g, owned = g._data, False
     if held is None:
-        leaf._grad = Tensor(as_array(g) if owned else _own_copy(g))
+        leaf._grad = Tensor(g if owned else _own_copy(g))
     elif held._needs:
         leaf._grad = Tensor(held._data + g)
     else:

@@ -142,38 +142,57 @@ class Op:
     # ------------------------------------------------------------------ recording
 
     def _record(self, inputs: tuple[Any, ...], arrays: Any, made: tuple[Tensor, ...]) -> None:
-        try:
-            for each in inputs:
+        needs = []
+        edges = []
+        for each in inputs:
+            if isinstance(each, Tensor):
                 if each._view is not None:
                     each._sync()
-            needs = tuple([each._needs for each in inputs])
-        except AttributeError:
-            needs = tuple([isinstance(each, Tensor) and each.requires_grad for each in inputs])
-        if True not in needs:
+                if each._needs:
+                    needs.append(True)
+                    edges.append(each if each._edge is None else each._edge)
+                    continue
+            needs.append(False)
+            edges.append(None)
+        if True not in needs or not self._mark(made):
             return
+        self.needs = wanted = tuple(needs)
+        self.edges = tuple(edges)
+        self.watch = None
+        plan = self._plans.get(wanted)
+        if plan is None:
+            plan = self._make_plan(wanted)
+        if not plan:
+            self.saved = ()
+        else:
+            hooked = STATE.saved_hooks is not None
+            saved = []
+            for code in plan:
+                owner = None
+                if type(code) is int and not hooked:
+                    owner = inputs[code] if code >= 0 else made[-1 - code]
+                if isinstance(owner, Tensor) and owner._cell is not None:
+                    array = arrays[code] if code >= 0 else owner._data
+                    if array is owner._data:
+                        saved.append((array, owner._cell, owner._cell[0], code))
+                        continue
+                saved.append(self._keep(code, inputs, arrays, made))
+            self.saved = tuple(saved)
+        if STATE.anomaly:
+            FORWARD_LINES[self] = "".join(traceback.format_stack()[:-2])
+
+    def _mark(self, made: tuple[Tensor, ...]) -> bool:
+        """Let the floating outputs come from this op; False if there are none."""
         if not self.several:
             out = made[0]
             if out._data.dtype.kind not in "fV":
-                return
+                return False
             out._edge, out._needs = self, True
-        else:
-            for index, out in enumerate(made):
-                if out.dtype.is_floating_point:
-                    out._edge, out._needs = (self, index), True
-        self.needs = needs
-        self.watch = None
-        self.edges = tuple(
-            [
-                (each if each._edge is None else each._edge) if need else None
-                for each, need in zip(inputs, needs, strict=True)
-            ]
-        )
-        plan = self._plans.get(needs)
-        if plan is None:
-            plan = self._make_plan(needs)
-        self.saved = tuple([self._keep(code, inputs, arrays, made) for code in plan]) if plan else ()
-        if STATE.anomaly:
-            FORWARD_LINES[self] = "".join(traceback.format_stack()[:-2])
+            return True
+        for index, out in enumerate(made):
+            if out._data.dtype.kind in "fV":
+                out._edge, out._needs = (self, index), True
+        return any(out._needs for out in made)
 
     def _make_plan(self, needs: tuple[bool, ...]) -> tuple[Any, ...]:
         """Where each saved value comes from: an input's index, −1−k for output k, a slot's name, None if not kept."""
@@ -192,7 +211,7 @@ class Op:
         return self._plans.setdefault(needs, tuple(plan))
 
     def _keep(self, code: Any, inputs: tuple[Any, ...], arrays: Any, made: tuple[Tensor, ...]) -> Saved:
-        """One saved value with the version cell of its memory and the version that it must still have later."""
+        """A saved value that is not simply an input or the result: its cell, version and code, as in ``Saved``."""
         if type(code) is not int:
             if code is None:
                 return (None, UNSHARED, 0, None)

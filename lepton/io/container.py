@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from io import BytesIO, FileIO
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from lepton.backend import dtypes
 from lepton.errors import CheckpointError, MissingExtraError
 from lepton.io import strict
-from lepton.io.strict import damaged
+from lepton.io.strict import damaged, shorten
 
 MAX_HEADER = 16 << 20
 METADATA = "__metadata__"
@@ -40,7 +41,10 @@ _TYPES = {numpy_name: name for name, numpy_name in _NUMPY_NAMES.items()}
 _ITEMSIZE = {name: 2 if name == "BF16" else np.dtype(numpy_name).itemsize for name, numpy_name in _NUMPY_NAMES.items()}
 
 _MOST_DIMENSIONS = 64  # NumPy's limit
+_LONGEST_NAME = 1 << 12
+_LONGEST_ENTRY = 1 << 13
 _ENTRY_COST = 600  # bytes that an entry, its array and its places in dicts take; a test holds it against CPython
+_KEY_COST = 200  # the same for a key of the metadata
 
 # Other formats by their first bytes, to say what the file is instead of what it is not.
 _STRANGERS = (
@@ -83,14 +87,14 @@ class Header:
         self.metadata: dict[str, str] = {}
         self.cost = 0
 
-    def spend(self, amount: int) -> None:
-        """Count memory that reading on will take.
+    def spend(self, kept: int, passing: int = 0) -> None:
+        """Count memory before it is taken: ``kept`` until the end, ``passing`` only for the next step.
 
         Raises:
             CheckpointError: it is more than a file may take.
         """
-        self.cost += amount
-        if self.cost > strict.BUDGET:
+        self.cost += kept
+        if self.cost + passing > strict.BUDGET:
             raise strict.over_budget()
 
 
@@ -118,7 +122,7 @@ def parse_header(raw: bytes, wanted: frozenset[str]) -> Header:
         key = _KEY.match(raw, position)
         if key is None:
             raise damaged(f"its header is not valid JSON at byte {8 + position}: a name in quotes is expected there")
-        name = _decode_string(key[1])
+        name = _decode_name(key[1])
         if name in header.entries or (name == METADATA and seen_metadata):
             raise damaged(f"duplicate key {name!r} in its header")
         if name == METADATA:
@@ -148,6 +152,15 @@ def _decode_string(token: bytes) -> str:
     return text
 
 
+def _decode_name(token: bytes) -> str:
+    if len(token) > _LONGEST_NAME:
+        raise damaged(f"its header has a name of {len(token)} bytes")
+    name = _decode_string(token)
+    if not name.isprintable():
+        raise damaged(f"its header has the name {name!r}, with characters that cannot be printed")
+    return name
+
+
 def _parse_metadata(raw: bytes, position: int, wanted: frozenset[str], header: Header) -> int:
     opening = _OPENING.match(raw, position)
     if opening is None:
@@ -159,15 +172,15 @@ def _parse_metadata(raw: bytes, position: int, wanted: frozenset[str], header: H
         value = key and _VALUE.match(raw, key.end())
         if not key or not value:
             raise damaged(f"{METADATA!r} in its header does not map strings to strings at byte {8 + position}")
-        # Decoding holds the token, its text and its value at once.
-        header.spend(3 * strict.width(key[1]) * len(key[1]) + strict.COST_OF_KEY)
-        name = _decode_string(key[1])
+        name = _decode_name(key[1])
         if name in seen:
             raise damaged(f"duplicate key {name!r} in the {METADATA!r} of its header")
         seen.add(name)
+        size = strict.width(value[1]) * len(value[1])
+        header.spend(_KEY_COST + 4 * len(name) + (size if name in wanted else 0), passing=2 * size)
+        text = _decode_string(value[1])
         if name in wanted:
-            header.spend(3 * strict.width(value[1]) * len(value[1]))
-            header.metadata[name] = _decode_string(value[1])
+            header.metadata[name] = text
         mark, position = _parse_separator(raw, value.end())
     return position
 
@@ -177,12 +190,11 @@ def _parse_entry(raw: bytes, position: int, name: str, header: Header) -> int:
     what = f"the description of tensor {name!r}"
     if described is None or described[0].count(b"[") > 2:
         raise damaged(f"{what} in its header is not a flat object of 'dtype', 'shape' and 'data_offsets'")
-    if not name.isprintable():
-        raise damaged(f"the tensor name {name!r} has characters that cannot be printed")
-    header.spend(_ENTRY_COST + 4 * len(name))
-    if len(described[0]) > 1 << 14:
+    if len(described[0]) > _LONGEST_ENTRY:
         raise damaged(f"{what} in its header takes {len(described[0])} bytes")
-    header.entries[name] = _checked_entry(name, what, _decode_entry(described[0], what))
+    entry = _checked_entry(name, what, _decode_entry(described[0], what))
+    header.spend(_ENTRY_COST + 4 * len(name) + 24 * len(entry.shape))
+    header.entries[name] = entry
     return described.end()
 
 
@@ -201,15 +213,15 @@ def _is_size(value: Any) -> bool:
 
 def _checked_entry(name: str, what: str, fields: dict[str, Any]) -> Entry:
     if fields.keys() != {"dtype", "shape", "data_offsets"}:
-        raise damaged(f"{what} has the fields {sorted(fields)}, not 'dtype', 'shape' and 'data_offsets'")
+        raise damaged(f"{what} has the fields {shorten(sorted(fields))}, not 'dtype', 'shape' and 'data_offsets'")
     type_, shape, offsets = fields["dtype"], fields["shape"], fields["data_offsets"]
-    if not isinstance(type_, str) or type_ not in _NUMPY_NAMES:
+    if type(type_) is not str or type_ not in _NUMPY_NAMES:
         known = ", ".join(_NUMPY_NAMES)
-        raise CheckpointError(f"tensor {name!r} has the dtype {type_!r}; those that can be read are: {known}")
+        raise CheckpointError(f"tensor {name!r} has the dtype {shorten(type_)}; those that can be read are: {known}")
     if type(shape) is not list or len(shape) > _MOST_DIMENSIONS or not all(map(_is_size, shape)):
-        raise damaged(f"tensor {name!r} has the shape {shape!r}, which is not a list of lengths")
+        raise damaged(f"tensor {name!r} has the shape {shorten(shape)}, which is not a list of lengths")
     if type(offsets) is not list or len(offsets) != 2 or not all(map(_is_size, offsets)):
-        raise damaged(f"tensor {name!r} has the data_offsets {offsets!r}, which are not two positions in the file")
+        raise damaged(f"tensor {name!r} has the data_offsets {shorten(offsets)}, which are not two positions in the file")
     start, end = offsets
     elements, stretched = 1, _ITEMSIZE[type_]
     for length in shape:
@@ -255,7 +267,7 @@ class Reader:
         CheckpointError: the file is no safetensors file, or damaged.
     """
 
-    def __init__(self, file: BinaryIO, size: int, wanted: frozenset[str]) -> None:
+    def __init__(self, file: FileIO | BytesIO, size: int, wanted: frozenset[str]) -> None:
         self._file = file
         raw = _read_header(file, size, self._read)
         self._data = 8 + len(raw)
@@ -299,17 +311,18 @@ class Reader:
         return entry
 
     def _read_array(self, entry: Entry) -> np.ndarray[Any, Any]:
-        array = np.empty(entry.shape, _numpy_dtype(entry).newbyteorder("<"))
+        dtype = numpy_dtype(_NUMPY_NAMES[entry.type], f"tensor {entry.name!r}")
+        array = np.empty(entry.shape, dtype.newbyteorder("<"))
         flat = array.reshape(-1).view(np.uint8)
         self._fill(self._data + entry.start, memoryview(flat))
         if entry.type == "BOOL" and flat.size and flat.max() > 1:
             raise damaged(f"tensor {entry.name!r} of dtype BOOL has a byte that is neither 0 nor 1")
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array.astype(dtype, copy=False)
 
     def _fill(self, position: int, view: memoryview) -> None:
         self._file.seek(position)
         while len(view):
-            count = self._file.readinto(view)  # type: ignore[attr-defined]
+            count = self._file.readinto(view)
             if not count:
                 raise damaged("it became shorter while it was read")
             view = view[count:]
@@ -326,9 +339,7 @@ class Reader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _read_header(file: BinaryIO, size: int, read: Any) -> bytes:
-    if size < 8:
-        raise damaged(f"it has {size} bytes, fewer than the 8 that a safetensors file begins with")
+def _read_header(file: FileIO | BytesIO, size: int, read: Any) -> bytes:
     first = read(0, min(size, 9))
     length = int.from_bytes(first[:8], "little")
     if first[8:] != b"{":
@@ -339,6 +350,8 @@ def _read_header(file: BinaryIO, size: int, read: Any) -> bytes:
                     "here. Convert it where it was made, for instance with "
                     "safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)"
                 )
+    if size < 8:
+        raise damaged(f"it has {size} bytes, fewer than the 8 that a safetensors file begins with")
     if length > size - 8:
         raise damaged(f"it claims a header of {length} bytes but has only {size} in all")
     if length > MAX_HEADER:
@@ -347,13 +360,18 @@ def _read_header(file: BinaryIO, size: int, read: Any) -> bytes:
     return header
 
 
-def _numpy_dtype(entry: Entry) -> np.dtype[Any]:
-    if entry.type != "BF16":
-        return np.dtype(_NUMPY_NAMES[entry.type])
+def numpy_dtype(name: str, what: str) -> np.dtype[Any]:
+    """NumPy's dtype of that name; ``what`` is to be read with it.
+
+    Raises:
+        CheckpointError: it is bfloat16, and the package that brings it is not installed.
+    """
+    if name != "bfloat16":
+        return np.dtype(name)
     try:
         return dtypes.bfloat16.numpy
     except MissingExtraError as error:
-        raise CheckpointError(f"tensor {entry.name!r} cannot be read: {error}") from error
+        raise CheckpointError(f"{what} cannot be read: {error}") from error
 
 
 # ---------------------------------------------------------------------- writing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ _LONGEST_INTEGER = 20  # digits of 2**64, with a sign: more would only serve to 
 
 # Upper bounds, in bytes, of what a character outside of strings makes CPython allocate; a test holds them against it.
 _COST = {",": 96, "[": 96, "{": 400, ":": 400}
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 def damaged(what: str) -> CheckpointError:
@@ -41,10 +41,21 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object as a dict; an error when a key comes twice, since readers would disagree on which one counts."""
     made = dict(pairs)
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in made if keys.count(key) > 1)
-        raise damaged(f"duplicate key {twice!r} in its JSON")
+        raise duplicate_key(key for key, _ in pairs)
     return made
+
+
+def duplicate_key(keys: Iterable[Any]) -> CheckpointError:
+    """The error that names the first of ``keys`` to come twice."""
+    seen = set()
+    twice = next(key for key in keys if key in seen or seen.add(key))
+    return damaged(f"duplicate key {shorten(twice)} in its JSON")
+
+
+def shorten(value: Any) -> str:
+    """``value`` as errors show it: a hostile file does not get to fill the screen."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}… ({len(text)} characters)"
 
 
 def _integer(token: str) -> int | float:
