@@ -250,12 +250,14 @@ class _Check:
         chosen = [listed[k] for k in places] if places is not None else [each for each in listed if _is_real(each)]
         return [np.array(_host(each), dtype=np.float64).ravel() for each in chosen]
 
-    def _difference(self, tensor: Tensor, step: Callable[[float], None], places: list[int] | None) -> list[Matrix]:
-        step(self.eps)
-        above = self._values(places)
-        step(-self.eps)
-        below = self._values(places)
-        step(0.0)
+    def _difference(self, step: Callable[[float], None], places: list[int] | None) -> list[Matrix]:
+        try:
+            step(self.eps)
+            above = self._values(places)
+            step(-self.eps)
+            below = self._values(places)
+        finally:
+            step(0.0)
         return [(high - low) / (2 * self.eps) for high, low in zip(above, below, strict=True)]
 
     def _numerical(self, tensor: Tensor, places: list[int] | None) -> list[Matrix]:
@@ -268,7 +270,7 @@ class _Check:
             def step(by: float, index: tuple[int, ...] = index, held: float = held) -> None:
                 data[index] = held + by
 
-            rows.append(self._difference(tensor, step, places))
+            rows.append(self._difference(step, places))
         if not rows:
             return [np.zeros((0, each.size)) for each in self._values(places)]
         return [np.stack(column) for column in zip(*rows, strict=True)]
@@ -360,7 +362,7 @@ class _Check:
             def step(by: float, data: Any = data, held: Matrix = held, u: Matrix = u) -> None:
                 data[...] = devices.move(np.asarray(held + by * u, held.dtype), devices.device_of(data))
 
-            numerical = self._difference(tensor, step, places)
+            numerical = self._difference(step, places)
             for k, output in enumerate(outputs):
                 v = rng.uniform(0.1, 1.0, tuple(output.shape))
                 gradients: list[Matrix | None] = [
