@@ -62,6 +62,20 @@ class RandomError(LeptonError, RuntimeError):
     """A distribution's parameter outside of its range, or a random state that cannot be read."""
 
 
+class ModuleNameError(LeptonError, KeyError):
+    """A name that a part of a module cannot have, or that no part of it has."""
+
+    __str__ = Exception.__str__  # KeyError would print the message with quotes and escapes
+
+
+class ModuleAttributeError(LeptonError, AttributeError):
+    """A module, parameter or buffer that is not there, or assigned before ``Module.__init__``."""
+
+
+class MissingForwardError(LeptonError, NotImplementedError):
+    """A module that was called has no ``forward``."""
+
+
 class StateDictError(LeptonError, RuntimeError):
     """A state_dict that does not fit: missing or unexpected keys, other shapes."""
 
@@ -74,19 +88,32 @@ class DataError(LeptonError, RuntimeError):
     """Data that cannot be used: an unreadable file, a folder without classes, a class without images."""
 
 
+class DataNotFoundError(DataError, FileNotFoundError):
+    """A file or folder of data that is not there, or in which nothing of use is found."""
+
+
 class MissingExtraError(LeptonError, ImportError):
-    """An optional package is not installed; the message names the extra that brings it."""
+    """An optional package is not installed or cannot be loaded; the message names the extra that brings it."""
 
 
 def require(module: str, extra: str, purpose: str) -> Any:
-    """Import an optional module.
+    """Import an optional module, ``purpose`` being what asks for it (``"ImageFolder"``).
 
     Raises:
-        MissingExtraError: it is not installed.
+        MissingExtraError: it is not installed, or installed and broken.
     """
     try:
         return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.partition(".")[0]
+        if error.name is not None and error.name.partition(".")[0] == package:
+            what = f"the package '{package}', which is not installed"
+        else:
+            what = f"the package '{package}', which itself misses '{error.name}'"
+        raise MissingExtraError(f"{purpose} needs {what}: pip install 'lepton[{extra}]'", name=module) from error
     except ImportError as error:
         raise MissingExtraError(
-            f"{purpose} needs the package '{module}', which is not installed: pip install 'lepton[{extra}]'"
+            f"{purpose} needs the module '{module}', which is installed but cannot be loaded ({error}): "
+            f"reinstall it with pip install --force-reinstall 'lepton[{extra}]'",
+            name=module,
         ) from error
