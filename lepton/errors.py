@@ -50,6 +50,10 @@ class IndexRangeError(LeptonError, IndexError):
     """An index or a dimension outside of its range."""
 
 
+class PlaceError(IndexRangeError, RuntimeError):
+    """An element of an index tensor out of range, in the operations for which PyTorch raises RuntimeError."""
+
+
 class ArgumentError(LeptonError, ValueError):
     """An argument of the right type with a value that cannot be."""
 
@@ -70,6 +74,10 @@ class ModuleNameError(LeptonError, KeyError):
 
 class ModuleAttributeError(LeptonError, AttributeError):
     """A module, parameter or buffer that is not there, or assigned before ``Module.__init__``."""
+
+
+class HookError(LeptonError, RuntimeError):
+    """A hook that returned what it may not, or was called out of order."""
 
 
 class MissingForwardError(LeptonError, NotImplementedError):
