@@ -163,8 +163,8 @@ def _check_inputs(arguments: tuple[Any, ...]) -> dict[int, Tensor]:
         if np.unique(own).size != own.size:
             raise ArgumentError(
                 f"The {k}th input has elements that share one place in memory (shape {list(each.shape)}, strides "
-                f"{tuple(each._data.strides)}), so they cannot be perturbed one by one. gradcheck needs non-overlapping "
-                "inputs: pass x.clone(), or check the function x -> func(x.expand(...))."
+                f"{tuple(each._data.strides)}), so they cannot be perturbed one by one. gradcheck needs inputs "
+                "that do not overlap: pass x.clone(), or check the function x -> func(x.expand(...))."
             )
         for other, (tensor, theirs) in places.items():
             if tensor is not each and np.intersect1d(own, theirs).size:
@@ -381,7 +381,8 @@ class _Check:
     def _check_repeatable(self, outputs: tuple[Tensor, ...]) -> None:
         rng = np.random.default_rng(1)
         v: list[Matrix | None] = [rng.uniform(0.1, 1.0, tuple(each.shape)) for each in outputs]
-        for place, first, again in zip(self.checked, self._backward(outputs, v), self._backward(outputs, v), strict=True):
+        once, twice = self._backward(outputs, v), self._backward(outputs, v)
+        for place, first, again in zip(self.checked, once, twice, strict=True):
             if first.size and not np.max(np.abs(first - again)) <= self.nondet_tol:
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ class Times(Elementwise):
     """z = x·y          ∂L/∂x = g·y,  ∂L/∂y = g·x"""
 
     __slots__ = ()
-    saves = {"x": "y", "y": "x"}
+    saves: ClassVar[dict[str, str]] = {"x": "y", "y": "x"}
 
     def forward(self, x: Any, y: Any) -> Any:
         return x * y
@@ -148,7 +148,8 @@ def test_the_message_shows_where_and_how_much() -> None:
         gradcheck(half_cube, leaf([1.0, 2.0]))
     text = str(caught.value)
     assert "the largest difference is 0.12, between element 1 of the input and element 1 of the output" in text
-    assert "numerical:\n" in text and "analytical:\n" in text and "2.97" in text and "11.88" in text
+    for part in ("numerical:\n", "analytical:\n", "2.97", "11.88"):
+        assert part in text
 
 
 def test_large_jacobians_are_cut_in_the_message() -> None:
@@ -217,7 +218,8 @@ def test_the_same_tensor_may_be_given_twice() -> None:
 def test_layouts_of_the_input(view: Any) -> None:
     x = Tensor(np.arange(1.0, 13.0).reshape(3, 4)[view]).requires_grad_()
     before = x._data.copy()
-    assert gradcheck(cube, x) and gradgradcheck(cube, x)
+    assert gradcheck(cube, x)
+    assert gradgradcheck(cube, x)
     assert np.array_equal(x._data, before)
 
 
@@ -278,7 +280,7 @@ def test_a_backward_that_varies_is_named() -> None:
 
 
 def test_gradients_of_another_shape_or_type() -> None:
-    with pytest.raises(GradcheckError, match=r"incorrect size: the gradient of input 0 has shape \[2\], the input \[1, 2\]"):
+    with pytest.raises(GradcheckError, match=r"incorrect size: .*input 0 has shape \[2\], the input \[1, 2\]"):
         gradcheck(lambda x: WrongShape()(x), leaf([[1.0, 2.0]]))
     assert gradcheck(lambda x: WrongType()(x), leaf([1.0, 2.0]))
     with pytest.raises(GradcheckError, match="incorrect dtype"):

@@ -1,4 +1,4 @@
-"""From an entry and a call to tensors of one framework, ready to run: the same for Lepton, its stand-in, and PyTorch."""
+"""From an entry and a call to tensors of one framework, ready to run: Lepton, Lepton on the stand-in, or PyTorch."""
 
 from __future__ import annotations
 
@@ -113,7 +113,8 @@ class Bound:
     """
 
     def __init__(self, library: Library, entry: Entry, call: Call, how: str = "function", dtype: str | None = None):
-        """
+        """Make the leaves, and for a class the module.
+
         Args:
             library, entry, call: what runs where with which arguments.
             how: ``"function"``, ``"method"``, or ``"inplace"`` on a clone of the first argument.
@@ -179,7 +180,8 @@ class Bound:
             else:
                 state[name] = value
         self.module.load_state_dict(state)
-        self._inputs = [self._bind(each, self.entry.wants(k), f"input {k}") for k, each in enumerate(self.call.inputs or ())]
+        inputs = self.call.inputs or ()
+        self._inputs = [self._bind(each, self.entry.wants(k), f"input {k}") for k, each in enumerate(inputs)]
         if self.entry.grad is not False:
             for name, parameter in self.module.named_parameters():
                 self.leaves.append(parameter)

@@ -113,9 +113,7 @@ def binary(
         for each in ("float64", "float32"):
             further.append(Call(*[g.astype(each) for g in grid], **kwargs).tagged(f"special {each}"))
     claims.setdefault("draw", broadcastable(left, right).map(lambda pair: Call(*pair, **kwargs)))
-    return Entry(
-        name=name, cases=tuple(cases), values=(*further, *values), **{"relative_to": "element", **claims}
-    )
+    return Entry(name=name, cases=tuple(cases), values=(*further, *values), **{"relative_to": "element", **claims})
 
 
 def reduction(

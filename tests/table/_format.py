@@ -19,7 +19,7 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Attr:
-    """A name of the framework itself, such as a dtype: ``Attr("float32")`` is ``lepton.float32`` or ``torch.float32``."""
+    """A name of the framework, such as a dtype: ``Attr("float32")`` is ``lepton.float32`` or ``torch.float32``."""
 
     path: str
 

@@ -140,7 +140,8 @@ def broadcast_shapes(draw: Draw, count: int, max_ndim: int = 3, min_side: int = 
     for _ in range(count):
         kept = draw(st.integers(0, len(result)))
         ones = draw(st.lists(st.booleans(), min_size=kept, max_size=kept))
-        found.append(tuple(1 if one else length for one, length in zip(ones, result[len(result) - kept :], strict=True)))
+        tail = result[len(result) - kept :]
+        found.append(tuple(1 if one else length for one, length in zip(ones, tail, strict=True)))
     return tuple(found)
 
 

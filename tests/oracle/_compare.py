@@ -1,0 +1,211 @@
+"""One call in Lepton and in PyTorch: where do they differ?"""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.table import Call, Entry
+from tests.table._binding import Bound, Lepton, Library, Torch
+
+LEPTON, TORCH = Lepton(), Torch()
+
+# Relative to each element, or to the largest one: float64 to some 4,000 roundings, float32 to 16, float16 to 4.
+RTOL = {"float64": 1e-12, "float32": 2e-6, "float16": 4e-3, "bfloat16": 3e-2}
+GRADIENT_ROOM = 10  # gradients are compositions: several roundings more
+
+Difference = tuple[str, str]  # aspect, what differs
+
+
+class Failed(Exception):
+    """A call that raised; ``kind`` is the class of Python's own that it is."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}")
+        self.kind = next(each for each in type(error).__mro__ if getattr(builtins, each.__name__, None) is each)
+        self.error = error
+
+
+def run(bound_args: tuple[Any, ...]) -> tuple[Bound, list[Any]] | Failed:
+    try:
+        bound = Bound(*bound_args)
+        return bound, bound.run()
+    except Exception as error:  # noqa: BLE001 - which exception it is, is what is compared
+        return Failed(error)
+
+
+def differences(entry: Entry, call: Call, how: str = "function") -> Iterator[Difference]:
+    """What differs: aspects ``error``, ``shape``, ``dtype``, ``value``, ``gradient``, ``second order``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = run((TORCH, entry, call, how))
+        ours = run((LEPTON, entry, call, how))
+        if isinstance(theirs, Failed) or isinstance(ours, Failed):
+            yield from _errors(ours, theirs)
+            return
+        yield from _outputs(entry, ours[1], theirs[1])
+        if entry.compare == "values" and entry.grad is not False:
+            yield from _gradients(entry, ours, theirs)
+        yield from _buffers(entry, ours[0], theirs[0])
+
+
+def _errors(ours: Any, theirs: Any) -> Iterator[Difference]:
+    if not isinstance(theirs, Failed):
+        yield "error", f"PyTorch computes it, Lepton raises {ours}"
+    elif not isinstance(ours, Failed):
+        yield "error", f"PyTorch raises {theirs}, Lepton computes it"
+    else:
+        kind = RuntimeError if theirs.kind is NotImplementedError else theirs.kind
+        if not isinstance(ours.error, kind):
+            yield "error", f"PyTorch raises {theirs}, Lepton {ours}"
+
+
+def _outputs(entry: Entry, ours: Sequence[Any], theirs: Sequence[Any]) -> Iterator[Difference]:
+    if len(ours) != len(theirs):
+        yield "shape", f"{len(ours)} outputs, PyTorch has {len(theirs)}"
+        return
+    for place, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+        where = f"output {place}: " if len(ours) > 1 else ""
+        if not TORCH.is_tensor(other):
+            if not _equal_plain(mine, other) and entry.compare == "values":
+                yield "value", f"{where}{mine!r}, PyTorch has {other!r}"
+        elif not LEPTON.is_tensor(mine):
+            yield "value", f"{where}{type(mine).__name__}, PyTorch has a tensor"
+        else:
+            for aspect, text in tensor_differences(mine, other, entry.loose, entry.relative_to, entry.compare):
+                yield aspect, where + text
+
+
+def _equal_plain(mine: Any, other: Any) -> bool:
+    if isinstance(other, float):
+        return isinstance(mine, float) and bool(np.isclose(mine, other, rtol=1e-6, atol=0, equal_nan=True))
+    if type(other).__module__.startswith("torch"):
+        return str(mine).replace("lepton", "torch") == str(other)
+    return type(mine) is type(other) and mine == other
+
+
+def type_name(tensor: Any) -> str:
+    """``float32`` for ``lepton.float32`` and ``torch.float32``."""
+    return str(tensor.dtype).rpartition(".")[2]
+
+
+def tensor_differences(
+    mine: Any, other: Any, loose: float = 1.0, relative_to: str = "result", compare: str = "values"
+) -> Iterator[Difference]:
+    """How a tensor of ours differs from PyTorch's."""
+    if tuple(mine.shape) != tuple(other.shape):
+        yield "shape", f"{tuple(mine.shape)}, PyTorch has {tuple(other.shape)}"
+        return
+    kind = type_name(other)
+    if type_name(mine) != kind:
+        yield "dtype", f"{type_name(mine)}, PyTorch has {kind}"
+    if compare != "values":
+        return
+    found = LEPTON.host(mine).astype(np.float64) if kind in RTOL else LEPTON.host(mine)
+    right = TORCH.host(other).astype(np.float64) if kind in RTOL else TORCH.host(other)
+    if not close(found, right, RTOL.get(kind, 0.0) * loose, relative_to, kind):
+        yield "value", f"{shown(found)}, PyTorch has {shown(right)}"
+
+
+def close(found: Any, right: Any, rtol: float, relative_to: str, kind: str) -> bool:
+    """Equal where infinite or nan, near where finite."""
+    if rtol == 0.0:
+        return bool(np.array_equal(found, right))
+    finite = np.isfinite(right)
+    if not np.array_equal(found[~finite], right[~finite], equal_nan=True):
+        return False
+    tiny = float(np.finfo(kind if kind != "bfloat16" else "float32").tiny)
+    scale = np.abs(right[finite])
+    if relative_to == "result":
+        scale = np.full(scale.shape, np.max(scale, initial=0.0))
+    return bool(np.all(np.abs(found[finite] - right[finite]) <= rtol * scale + tiny))
+
+
+def shown(array: Any) -> str:
+    """An array in one line."""
+    return np.array2string(array.ravel(), threshold=12, precision=17, max_line_width=10_000).replace("\n", "")
+
+
+# ---------------------------------------------------------------------- gradients
+
+
+def _gradients(entry: Entry, ours: tuple[Bound, list[Any]], theirs: tuple[Bound, list[Any]]) -> Iterator[Difference]:
+    mine = [each for each in ours[1] if LEPTON.is_tensor(each) and each.requires_grad]
+    other = [each for each in theirs[1] if TORCH.is_tensor(each) and each.requires_grad]
+    if len(mine) != len(other):
+        yield "gradient", f"{len(mine)} outputs require a gradient, in PyTorch {len(other)}"
+        return
+    if not other or not theirs[0].leaves or any(a.shape != tuple(b.shape) for a, b in zip(mine, other, strict=True)):
+        return
+    incoming = [_arriving(TORCH.host(each), seed) for seed, each in enumerate(other)]
+    first = [_derive(LEPTON, mine, ours[0].leaves, incoming), _derive(TORCH, other, theirs[0].leaves, incoming)]
+    if isinstance(first[0], Failed) or isinstance(first[1], Failed):
+        for _, text in _errors(*first):
+            yield "gradient", text
+        return
+    yield from _named("gradient", entry, ours[0].labels, first[0][0], first[1][0])
+    if not entry.second_order or not all(_finite(each) for each in first[1][0]):
+        return
+    second = [_derive_again(LEPTON, ours[0].leaves, *first[0]), _derive_again(TORCH, theirs[0].leaves, *first[1])]
+    if isinstance(second[1], Failed):
+        return  # PyTorch has no second derivative here
+    if isinstance(second[0], Failed):
+        yield "second order", f"PyTorch computes it, Lepton raises {second[0]}"
+        return
+    labels = [*ours[0].labels, *[f"the gradient of output {k}" for k in range(len(mine))]]
+    yield from _named("second order", entry, labels, second[0], second[1])
+
+
+def _finite(gradient: Any) -> bool:
+    return gradient is None or bool(np.isfinite(TORCH.host(gradient)).all())
+
+
+def _arriving(like: Any, seed: int) -> Any:
+    return np.asarray(np.random.default_rng(seed).uniform(0.5, 1.5, like.shape).astype(like.dtype))
+
+
+def _derive(library: Library, outputs: list[Any], leaves: list[Any], incoming: list[Any]) -> Any:
+    """The first gradients on their graph, and the gradients that came in."""
+    arriving = [library.tensor(each, True) for each in incoming]
+    try:
+        return list(library.grad(outputs, leaves, arriving, create_graph=True, allow_unused=True)), arriving
+    except Exception as error:  # noqa: BLE001 - which exception it is, is what is compared
+        return Failed(error)
+
+
+def _derive_again(library: Library, leaves: list[Any], found: list[Any], arriving: list[Any]) -> Any:
+    usable = [each for each in found if each is not None and each.requires_grad]
+    if not usable:
+        return [None] * (len(leaves) + len(arriving))
+    weights = [library.tensor(_arriving(library.host(each), 100 + k), False) for k, each in enumerate(usable)]
+    try:
+        return list(library.grad(usable, [*leaves, *arriving], weights, allow_unused=True))
+    except Exception as error:  # noqa: BLE001 - PyTorch lacks some second derivatives
+        return Failed(error)
+
+
+def _named(
+    aspect: str, entry: Entry, labels: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any]
+) -> Iterator[Difference]:
+    for label, mine, other in zip(labels, ours, theirs, strict=True):
+        if mine is None or other is None:  # no gradient and a gradient of zeros say the same
+            library, present = (LEPTON, mine) if other is None else (TORCH, other)
+            if present is not None and np.any(library.host(present)):
+                yield aspect, f"of {label}: {shown(library.host(present))} only in {type(library).__name__}"
+            continue
+        for _, text in tensor_differences(mine, other, entry.loose * GRADIENT_ROOM):
+            yield aspect, f"of {label}: {text}"
+
+
+def _buffers(entry: Entry, ours: Bound, theirs: Bound) -> Iterator[Difference]:
+    mine, other = ours.buffers(), theirs.buffers()
+    if list(mine) != list(other):
+        yield "value", f"buffers {list(mine)}, PyTorch has {list(other)}"
+        return
+    for name, values in mine.items():
+        if not np.allclose(values, other[name], rtol=1e-12 * entry.loose, atol=1e-12):
+            yield "value", f"buffer {name}: {shown(values)}, PyTorch has {shown(other[name])}"

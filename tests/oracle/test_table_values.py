@@ -1,0 +1,65 @@
+"""Every entry of the table against PyTorch: values, shapes, dtypes, gradients of both orders, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lepton.autograd.ops.registry import TABLE
+from tests.oracle._compare import differences
+from tests.oracle._deviations import Deviation, deviations
+from tests.table import Call, Entry, entries
+
+COMPARED = [each for each in entries() if each.oracle is not None]
+
+
+def calls_of(entry: Entry) -> Iterator[tuple[str, Call]]:
+    """Every fixed call with its tag."""
+    for kind, calls in (("case", entry.cases), ("value", entry.values), ("error", [call for call, _ in entry.errors])):
+        for place, call in enumerate(calls):
+            yield call.tag or f"{kind} {place}", call
+
+
+def compare(entry: Entry, how: str) -> None:
+    """Run all fixed calls in both; what differs must be a deviation, and each deviation must show."""
+    rows = deviations().get(entry.name, [])
+    shown: set[Deviation] = set()
+    problems = []
+    for tag, call in calls_of(entry):
+        for aspect, text in differences(entry, call, how):
+            known = [row for row in rows if row.covers(tag, aspect)]
+            shown.update(known)
+            if not known:
+                problems.append(f"[{tag}] {aspect}: {text}\n    call {str(call)[:600]}")
+    if how == "function":
+        problems += [f"docs/deviations.md has a row that no case shows: {row}" for row in rows if row not in shown]
+    assert not problems, (
+        f"{entry.name} ({how}) differs from PyTorch:\n"
+        + "\n".join(problems[:12])
+        + (f"\n… {len(problems)} in all" if len(problems) > 12 else "")
+    )
+
+
+@pytest.mark.parametrize("entry", COMPARED, ids=lambda each: each.name)
+def test_as_a_function(entry: Entry) -> None:
+    compare(entry, "function")
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in COMPARED if each.name in TABLE and TABLE[each.name].method], ids=lambda each: each.name
+)
+def test_as_a_method(entry: Entry) -> None:
+    compare(entry, "method")
+
+
+@pytest.mark.parametrize(
+    "entry", [each for each in COMPARED if each.name in TABLE and TABLE[each.name].inplace], ids=lambda each: each.name
+)
+def test_in_place(entry: Entry) -> None:
+    compare(entry, "inplace")
+
+
+def test_deviations_name_entries() -> None:
+    unknown = set(deviations()) - {each.name for each in entries()}
+    assert not unknown, f"docs/deviations.md names what the table does not have: {sorted(unknown)}"
