@@ -161,6 +161,12 @@ def test_order_settles_ties_of_the_high_bits_by_the_low_ones_and_then_by_index(p
     np.testing.assert_array_equal(transforms.order(np, words), np.argsort(words, kind="stable"))
 
 
+def test_multinomial_never_gives_a_weight_of_zero():
+    weights = np.array([0.0, 0.1, 0.0, 0.7, 0.0])
+    assert set(random.multinomial(weights, 100, True, ExtremeWords()).tolist()) == {1, 3}
+    assert random.multinomial(weights, 2, generator=ExtremeWords()).tolist() in ([1, 3], [3, 1])
+
+
 def test_truncated_normal_keeps_its_bounds_and_its_tails():
     for low, high in [(-2, 2), (0.5, 0.6), (-0.1, 0.1), (9, 10), (-10, -9), (-math.inf, -30), (30, math.inf)]:
         for source in (ExtremeWords(), seeded()):
