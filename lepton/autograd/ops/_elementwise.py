@@ -1,0 +1,106 @@
+"""What the elementwise ops share: the array module of mixed operands, and which number types an op refuses."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lepton.autograd.op import Elementwise, Op
+from lepton.autograd.tensor import Tensor
+from lepton.backend import dtypes
+from lepton.backend.devices import is_array, xp
+from lepton.errors import DTypeError, UnsupportedDTypeError
+
+TYPE_NAMES = {
+    "bool": "Bool",
+    "uint8": "Byte",
+    "int8": "Char",
+    "int16": "Short",
+    "int32": "Int",
+    "int64": "Long",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "float32": "Float",
+    "float64": "Double",
+}
+
+
+def module(*operands: Any) -> Any:
+    """The array module of the first operand that is an array and not a Python number."""
+    for each in operands:
+        if is_array(each):
+            return xp(each)
+    return xp(operands[0])
+
+
+def type_of(*operands: Any) -> dtypes.dtype:
+    """The number type of operands that have been promoted to one: that of the first array among them."""
+    for each in operands:
+        if is_array(each):
+            return dtypes.of(each.dtype)
+    return dtypes.of_number(operands[0])
+
+
+def type_name(dtype: dtypes.dtype) -> str:
+    """The name of a number type as PyTorch's messages spell it: ``Long`` for int64, ``Float`` for float32."""
+    return TYPE_NAMES[dtype.name]
+
+
+def require_equal_types(input: Tensor, other: Tensor) -> None:
+    """Raise unless two tensors have one type.
+
+    Raises:
+        DTypeError: they do not.
+    """
+    if input.dtype is not other.dtype:
+        raise DTypeError(
+            f"{type_name(input.dtype)} did not match {type_name(other.dtype)}: the tensors are {input.dtype} and "
+            f"{other.dtype}; convert one with .to(dtype)"
+        )
+
+
+class Choosy(Elementwise):
+    """An elementwise op that does not have every number type.
+
+    Class attributes:
+        refuses: the categories that it refuses: ``"bool"``, ``"integer"``, ``"floating"``.
+        kernel_name: how PyTorch's message calls it.
+    """
+
+    __slots__ = ()
+    refuses: ClassVar[tuple[str, ...]] = ("bool",)
+    kernel_name: ClassVar[str] = ""
+
+    def accept(self, inputs: tuple[Any, ...]) -> Any:
+        arrays = super().accept(inputs)
+        found = type_of(*arrays)
+        category = ("bool", "integer", "floating")[found.category]
+        if category in self.refuses:
+            raise UnsupportedDTypeError(
+                f"\"{self.kernel_name}\" not implemented for '{type_name(found)}': the input is {found}; "
+                f"convert it first, for instance with {'.int()' if category == 'floating' else '.float()'}"
+            )
+        return arrays
+
+
+FLOATING_ONLY = ("bool", "integer")
+INTEGRAL_ONLY = ("floating",)
+
+
+class ZerosLike(Op):
+    """z = 0 everywhere, in x's shape and type: the derivative of what is constant almost everywhere"""
+
+    __slots__ = ()
+    differentiable = False
+
+    def forward(self, x: Any) -> Any:
+        return xp(x).zeros_like(x)
+
+
+class Flat(Choosy):
+    """The base of ops that are constant almost everywhere: ∂L/∂x = 0"""
+
+    __slots__ = ()
+
+    def backward(self, g: Any) -> Any:
+        zeros = ZerosLike.on(g)
+        return tuple([zeros if need else None for need in self.needs])
