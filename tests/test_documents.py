@@ -1,0 +1,171 @@
+"""README, pages and docstrings are true: what they show in Python is run, and what they tell to type is checked.
+
+In Markdown, blocks marked ``python`` are run, those of one page in one namespace and in an empty folder; blocks marked
+``sh`` are commands, each of a kind that this file knows how to check. Everything else is marked ``text``.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("[a-z]*.py"))
+BENCHMARKS = sorted((ROOT / "benchmarks").glob("[a-z]*.py"))
+FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+PLAIN = ("text", "json", "toml", "make")
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def blocks(page: Path, *languages: str) -> list[tuple[int, str]]:
+    """The line before each block of these languages, and its text."""
+    text = page.read_text()
+    return [
+        (text.count("\n", 0, found.start(3)), found[3]) for found in FENCE.finditer(text) if found[2] in languages
+    ]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every line of every block of shell commands, with its page."""
+    lines = [
+        (relative(page), line.partition(" #")[0].strip())
+        for page in PAGES
+        for _, text in blocks(page, "sh")
+        for line in text.splitlines()
+    ]
+    return [(page, line) for page, line in lines if line and not line.startswith("#")]
+
+
+# ---------------------------------------------------------------------- Python
+
+RUN_PAGE = """
+import doctest, json, sys
+name, blocks = json.load(sys.stdin)
+namespace = {"__name__": "__main__"}
+runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+for line, text in blocks:
+    if ">>>" in text:
+        runner.run(doctest.DocTestParser().get_doctest(text, namespace, name, name, line), clear_globs=False)
+    else:
+        exec(compile("\\n" * line + text, name, "exec"), namespace)
+sys.exit(runner.failures > 0)
+"""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_block_is_marked_with_its_language(page: Path) -> None:
+    languages = {found[2] for found in FENCE.finditer(page.read_text())}
+    assert languages <= {"python", "sh", *PLAIN}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=relative)
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN_PAGE],
+        input=json.dumps([str(page), blocks(page, "python")]),
+        cwd=tmp_path, env=clean_environment, capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Finder(doctest.DocTestFinder):
+    """Also finds the docstrings of decorated functions, whose globals are the decorator's."""
+
+    def _from_module(self, module: ModuleType | None, object: Any) -> bool:
+        mine = getattr(object, "__module__", None) == getattr(module, "__name__", None)
+        return (mine and inspect.isroutine(object)) or super()._from_module(module, object)  # type: ignore[misc]
+
+
+def modules_with_examples() -> list[str]:
+    files = [path for path in sorted((ROOT / "lepton").rglob("*.py")) if ">>>" in path.read_text()]
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in files]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_the_examples_in_docstrings_hold(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    told: list[str] = []
+    for test in Finder(exclude_empty=True).find(importlib.import_module(name), name):
+        runner.run(test, out=told.append)
+    assert runner.tries, f"no example of {name} was found"
+    assert not runner.failures, "".join(told)
+
+
+# ---------------------------------------------------------------------- commands
+
+
+def run(*command: str, cwd: Path, environment: dict[str, str]) -> str:
+    """What a command prints, which has to succeed."""
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def check_make(arguments: list[str], environment: dict[str, str]) -> None:
+    run("make", "--dry-run", *arguments, cwd=ROOT, environment=environment)
+
+
+def check_pip(arguments: list[str], environment: dict[str, str]) -> None:
+    assert arguments[0] == "install"
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    wanted = re.findall(r"\[([\w,]+)\]", " ".join(arguments))
+    assert all(extra in extras for names in wanted for extra in names.split(","))
+
+
+def check_python(arguments: list[str], environment: dict[str, str]) -> None:
+    """A script of ours is there and knows the options; that it runs is tested below."""
+    script, *rest = arguments
+    assert ROOT / script in (*EXAMPLES, *BENCHMARKS), f"there is no script {script}"
+    told = run(sys.executable, script, "--help", cwd=ROOT, environment=environment)
+    for option in rest:
+        assert not option.startswith("-") or re.search(rf"{option.partition('=')[0]}\b", told), f"{option} of {script}"
+
+
+def check_pytest(arguments: list[str], environment: dict[str, str]) -> None:
+    collect = ["--collect-only", "--quiet", "-p", "no:cacheprovider"]
+    run(sys.executable, "-m", "pytest", *collect, *arguments, cwd=ROOT, environment=environment)
+
+
+def check_elsewhere(arguments: list[str], environment: dict[str, str]) -> None:
+    """Clones and changes of folder are the reader's own."""
+
+
+CHECKS = {
+    "make": check_make,
+    "pip": check_pip,
+    "python": check_python,
+    "pytest": check_pytest,
+    "git": check_elsewhere,
+    "cd": check_elsewhere,
+}
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_commands_exist(page: str, command: str, clean_environment: dict[str, str]) -> None:
+    first, *arguments = shlex.split(command)
+    kind = Path(first).name
+    assert kind in CHECKS, f"{page}: teach {relative(Path(__file__))} how to check '{kind}', or mark the block as text"
+    CHECKS[kind](arguments, clean_environment)
+
+
+@pytest.mark.parametrize("script", [*EXAMPLES, *BENCHMARKS], ids=relative)
+def test_every_script_runs(script: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    """``--smoke`` is the shortest run that passes through all of a script."""
+    run(sys.executable, str(script), "--smoke", cwd=tmp_path, environment=clean_environment)
