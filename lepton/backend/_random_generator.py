@@ -139,7 +139,7 @@ class Generator:
         return _derived(seed, key, path, self._device)
 
     def get_state_bytes(self) -> bytes:
-        """The state as 48 bytes: tag and version, seed, key, counter (little-endian 64-bit words), a digest of these."""
+        """The state in 48 bytes: tag, version, seed, key, counter (little-endian 64-bit words), digest of these."""
         import struct
 
         with self._lock:

@@ -304,18 +304,20 @@ def permutation(n: int, generator: Source = None) -> Array:
 
 
 def multinomial(weights: Array, num_samples: int, replacement: bool = False, generator: Source = None) -> Array:
-    """Indices drawn with probabilities in proportion to `weights`, for each row; int64, shape (num_samples,) or (m, num_samples).
+    """Indices drawn in proportion to `weights`, row by row; int64, shape (num_samples,) or (m, num_samples).
 
     With replacement: the first index whose cumulative weight exceeds u·(sum of weights), in float64; sample s of row
-    r uses word r·num_samples + s.  Without: the num_samples smallest of eᵢ/wᵢ, eᵢ exponential, in ascending order, which
-    is drawing one after the other without putting back (the exponential race); weight i of row r uses word r·k + i.
+    r uses word r·num_samples + s.  Without: the num_samples smallest of eᵢ/wᵢ, eᵢ exponential, in ascending order,
+    which is drawing one by one without putting back (the exponential race); weight i of row r uses word r·k + i.
 
     Args:
         weights: floating, shape (k,) or (m, k); not negative, finite, each row with a positive sum.
 
     Raises:
-        RandomError: weights of another dtype, rank or range; num_samples ≤ 0; without replacement, num_samples
-            larger than k or than a row's number of positive weights.
+        DTypeError: weights that are not floating.
+        ShapeError: weights of another rank.
+        RandomError: weights out of range; num_samples ≤ 0; without replacement, num_samples larger than k or than
+            a row's number of positive weights.
     """
     w = _checked_weights(weights, num_samples, replacement)
     rows, k = w.shape
