@@ -5,24 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lepton.autograd.op import Elementwise, Op
+from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import DTypeError, UnsupportedDTypeError
-
-TYPE_NAMES = {
-    "bool": "Bool",
-    "uint8": "Byte",
-    "int8": "Char",
-    "int16": "Short",
-    "int32": "Int",
-    "int64": "Long",
-    "float16": "Half",
-    "bfloat16": "BFloat16",
-    "float32": "Float",
-    "float64": "Double",
-}
-
 
 def module(*operands: Any) -> Any:
     """The array module of the first operand that is an array and not a Python number."""
@@ -40,11 +27,6 @@ def type_of(*operands: Any) -> dtypes.dtype:
     return dtypes.of_number(operands[0])
 
 
-def type_name(dtype: dtypes.dtype) -> str:
-    """The name of a number type as PyTorch's messages spell it: ``Long`` for int64, ``Float`` for float32."""
-    return TYPE_NAMES[dtype.name]
-
-
 def require_equal_types(input: Tensor, other: Tensor) -> None:
     """Raise unless two tensors have one type.
 
@@ -53,7 +35,7 @@ def require_equal_types(input: Tensor, other: Tensor) -> None:
     """
     if input.dtype is not other.dtype:
         raise DTypeError(
-            f"{type_name(input.dtype)} did not match {type_name(other.dtype)}: the tensors are {input.dtype} and "
+            f"{SCALAR_NAMES[input.dtype]} did not match {SCALAR_NAMES[other.dtype]}: the tensors are {input.dtype} and "
             f"{other.dtype}; convert one with .to(dtype)"
         )
 
@@ -76,7 +58,7 @@ class Choosy(Elementwise):
         category = ("bool", "integer", "floating")[found.category]
         if category in self.refuses:
             raise UnsupportedDTypeError(
-                f"\"{self.kernel_name}\" not implemented for '{type_name(found)}': the input is {found}; "
+                f"\"{self.kernel_name}\" not implemented for '{SCALAR_NAMES[found]}': the input is {found}; "
                 f"convert it first, for instance with {'.int()' if category == 'floating' else '.float()'}"
             )
         return arrays

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Elementwise, broadcast_shape, result_type
-from lepton.autograd.ops._elementwise import require_equal_types, type_name
+from lepton.autograd.ops._elementwise import require_equal_types
+from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -287,7 +288,7 @@ class Where(Elementwise):
             return condition._data.astype(bool)
         raise DTypeError(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "
-            f"{type_name(found)}; compare it first, for instance with condition != 0"
+            f"{SCALAR_NAMES[found]}; compare it first, for instance with condition != 0"
         )
 
     def forward(self, condition: Any, x: Any, y: Any) -> Any:

@@ -1,5 +1,29 @@
-"""All families of ops; importing this module fills the table."""
+"""All families of ops; importing this module fills the table, and its names are the public functions."""
 
-from lepton.autograd.ops import conversion, joining
+from lepton.autograd.ops import (
+    activation,
+    arithmetic,
+    comparison,
+    conversion,  # noqa: F401 - methods only
+    exponential,
+    extrema,
+    indexing,
+    joining,
+    logical,
+    shape,
+)
+from lepton.autograd.ops.activation import *  # noqa: F403
+from lepton.autograd.ops.arithmetic import *  # noqa: F403
+from lepton.autograd.ops.comparison import *  # noqa: F403
+from lepton.autograd.ops.exponential import *  # noqa: F403
+from lepton.autograd.ops.extrema import *  # noqa: F403
+from lepton.autograd.ops.indexing import *  # noqa: F403
+from lepton.autograd.ops.joining import *  # noqa: F403
+from lepton.autograd.ops.logical import *  # noqa: F403
+from lepton.autograd.ops.shape import *  # noqa: F403
 
-__all__ = ["conversion", "joining"]
+__all__ = [
+    name
+    for family in (activation, arithmetic, comparison, exponential, extrema, indexing, joining, logical, shape)
+    for name in family.__all__
+]
