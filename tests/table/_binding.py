@@ -85,7 +85,7 @@ class Torch(Library):
 
     def host(self, tensor: Any) -> Array:
         plain = tensor.detach()
-        return np.asarray((plain.float() if plain.dtype is self.root.bfloat16 else plain).numpy())
+        return np.asarray((plain.float() if plain.dtype is self.root.bfloat16 else plain).numpy(force=True))
 
 
 def with_own_memory(array: Array, dtype: Any = None) -> Array:
@@ -94,12 +94,12 @@ def with_own_memory(array: Array, dtype: Any = None) -> Array:
     if array.size == 0:
         return array.astype(made_type)
     repeated = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
-    unique = array[repeated]
+    unique = array[(*repeated, ...)]  # the ellipsis keeps 0-d arrays arrays
     steps = [abs(stride) // array.itemsize for stride in unique.strides]
     span = sum(step * (length - 1) for step, length in zip(steps, unique.shape, strict=True)) + 1
     room = np.zeros(span, made_type)
     made = np.lib.stride_tricks.as_strided(room, unique.shape, [step * made_type.itemsize for step in steps])
-    made = made[tuple(slice(None, None, -1) if stride < 0 else slice(None) for stride in unique.strides)]
+    made = made[(*[slice(None, None, -1) if stride < 0 else slice(None) for stride in unique.strides], ...)]
     made[...] = unique
     return np.asarray(made) if made.shape == array.shape else np.broadcast_to(made, array.shape)
 
