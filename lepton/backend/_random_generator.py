@@ -246,3 +246,32 @@ def stream(seed: int, *path: int | str) -> Generator:
 
 
 default_generator = Generator()
+
+
+class _Current(threading.local):
+    generator: Generator | None = None
+
+
+_current = _Current()
+
+
+def current_generator() -> Generator:
+    """The generator of draws that are told of none: this thread's :func:`using`, else the default generator."""
+    return default_generator if _current.generator is None else _current.generator
+
+
+class using:  # noqa: N801 - reads as a word: with using(stream(seed, step)):
+    """Within the block, draws of this thread that are told of no generator come from ``generator``."""
+
+    __slots__ = ("_generator", "_previous")
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+        self._previous: Generator | None = None
+
+    def __enter__(self) -> Generator:
+        self._previous, _current.generator = _current.generator, self._generator
+        return self._generator
+
+    def __exit__(self, *exception: object) -> None:
+        _current.generator = self._previous

@@ -22,7 +22,7 @@ import numpy as np
 from lepton.backend import _random_transforms as transforms
 from lepton.backend import dtypes, floats
 from lepton.backend._normal_quantile import erfinv, ndtri
-from lepton.backend._random_generator import Generator, Piece, default_generator, stream
+from lepton.backend._random_generator import Generator, Piece, current_generator, default_generator, stream, using
 from lepton.backend._random_words import half_words, words
 from lepton.errors import (
     ArgumentError,
@@ -38,6 +38,7 @@ __all__ = [
     "Piece",
     "bernoulli",
     "cauchy",
+    "current_generator",
     "default_generator",
     "dropout_mask",
     "erfinv",
@@ -53,6 +54,7 @@ __all__ = [
     "stream",
     "truncated_normal",
     "uniform",
+    "using",
     "words",
 ]
 
@@ -375,7 +377,7 @@ def _piece(generator: Source, words: int) -> Piece:
     if isinstance(generator, Piece):
         return generator
     if generator is None:
-        return default_generator.piece(words)
+        return current_generator().piece(words)
     if not isinstance(generator, Generator):
         raise ArgumentTypeError(
             f"expected a 'Generator' object for argument 'generator' but found {type(generator).__name__}"
