@@ -166,8 +166,8 @@ class Bound:
             name = oracle or name
         if self.how != "function":
             name = f"Tensor.{name.rpartition('.')[2]}" + "_" * (self.how == "inplace")
-        found: Callable[..., Any] = library.find(name)
-        return found
+        found = library.find(name)
+        return found if callable(found) else found.__get__  # the latter: an attribute such as Tensor.shape
 
     def _build(self) -> None:
         library, wanted = self.library, self.dtype or "float64"

@@ -1,0 +1,14 @@
+"""Public names that are no ops: which test file tells what they do."""
+
+from __future__ import annotations
+
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "autograd/test_engine.py": (
+        "is_anomaly_enabled", "is_grad_enabled", "no_grad", "Tensor.backward", "Tensor.detach", "Tensor.grad",
+        "Tensor.grad_fn", "Tensor.is_leaf", "Tensor.register_hook", "Tensor.register_post_accumulate_grad_hook",
+        "Tensor.requires_grad", "Tensor.requires_grad_", "Tensor.retain_grad", "Tensor.retains_grad", "Tensor.data",
+    ),
+    "autograd/test_inplace.py": ("inference_mode", "Tensor.is_inference"),
+    "backend/test_random_generator.py": ("Generator", "default_generator"),
+    "test_house.py": ("set_default_dtype", "set_grad_enabled"),
+}  # fmt: skip
