@@ -7,23 +7,45 @@ from lepton.autograd.ops import (
     conversion,  # noqa: F401 - methods only
     exponential,
     extrema,
+    extremes,
     indexing,
     joining,
     logical,
+    matrix,
+    reduction,
     shape,
+    statistics,
 )
 from lepton.autograd.ops.activation import *  # noqa: F403
 from lepton.autograd.ops.arithmetic import *  # noqa: F403
 from lepton.autograd.ops.comparison import *  # noqa: F403
 from lepton.autograd.ops.exponential import *  # noqa: F403
 from lepton.autograd.ops.extrema import *  # noqa: F403
+from lepton.autograd.ops.extremes import *  # noqa: F403
 from lepton.autograd.ops.indexing import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
+from lepton.autograd.ops.matrix import *  # noqa: F403
+from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.shape import *  # noqa: F403
+from lepton.autograd.ops.statistics import *  # noqa: F403
 
 __all__ = [
     name
-    for family in (activation, arithmetic, comparison, exponential, extrema, indexing, joining, logical, shape)
+    for family in (
+        activation,
+        arithmetic,
+        comparison,
+        exponential,
+        extrema,
+        extremes,
+        indexing,
+        joining,
+        logical,
+        matrix,
+        reduction,
+        shape,
+        statistics,
+    )
     for name in family.__all__
 ]

@@ -18,8 +18,8 @@ def _values_indices(name: str) -> type[ValuesIndices]:
     return type(name, (ValuesIndices,), {"__slots__": (), "__repr__": _printed, "__module__": __name__})
 
 
-max = _values_indices("max")  # noqa: A001 - PyTorch's names
-min = _values_indices("min")  # noqa: A001
+max = _values_indices("max")
+min = _values_indices("min")
 median = _values_indices("median")
 nanmedian = _values_indices("nanmedian")
 mode = _values_indices("mode")

@@ -1,0 +1,526 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton.autograd.op import Op, SumTo, broadcast_shape, fit_number
+from lepton.autograd.ops.arguments import check_tensor, scalar_name
+from lepton.autograd.ops.arithmetic import mul
+from lepton.autograd.ops.reduction import Sum
+from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.shape import Permute, expand, reshape
+from lepton.autograd.tensor import Tensor
+from lepton.backend import dtypes
+from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.kernels.matrix import matrix_product
+
+__all__ = [
+    "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner", "matmul", "mm",
+    "mv", "outer", "vdot",
+]  # fmt: skip
+
+
+class Mm(Op):
+    """z = x·y of two matrices          ∂L/∂x = g·yᵀ,  ∂L/∂y = xᵀ·g"""
+
+    __slots__ = ()
+    saves = {"x": "y", "y": "x"}
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return matrix_product(x, y)
+
+    def backward(self, g: Any, x: Any, y: Any) -> Any:
+        return (Mm.on(g, y.T) if self.needs[0] else None, Mm.on(x.T, g) if self.needs[1] else None)
+
+
+class Matmul(Op):
+    """z = x·y of batches of matrices          ∂L/∂x = g·yᵀ,  ∂L/∂y = xᵀ·g, summed over broadcast batches"""
+
+    __slots__ = ("x_shape", "y_shape")
+    saves = {"x": "y", "y": "x"}
+
+    def forward(self, x: Any, y: Any) -> Any:
+        self.x_shape, self.y_shape = x.shape, y.shape
+        return matrix_product(x, y)
+
+    def backward(self, g: Any, x: Any, y: Any) -> Any:
+        gx = gy = None
+        if self.needs[0]:
+            gx = Matmul.on(g, y.swapaxes(-1, -2))
+            gx = gx if gx.shape == self.x_shape else SumTo.on(gx, shape=self.x_shape)
+        if self.needs[1]:
+            gy = Matmul.on(x.swapaxes(-1, -2), g)
+            gy = gy if gy.shape == self.y_shape else SumTo.on(gy, shape=self.y_shape)
+        return gx, gy
+
+
+class Mv(Op):
+    """z = A·v          ∂L/∂A = g·vᵀ,  ∂L/∂v = Aᵀ·g"""
+
+    __slots__ = ()
+    saves = {"a": "v", "v": "a"}
+
+    def forward(self, a: Any, v: Any) -> Any:
+        return matrix_product(a, v)
+
+    def backward(self, g: Any, a: Any, v: Any) -> Any:
+        return (
+            g.reshape((-1, 1)) * v if self.needs[0] else None,
+            Mv.on(a.T, g) if self.needs[1] else None,
+        )
+
+
+class Dot(Op):
+    """z = Σ xᵢ·yᵢ          ∂L/∂x = g·y,  ∂L/∂y = g·x"""
+
+    __slots__ = ()
+    saves = {"x": "y", "y": "x"}
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return matrix_product(x, y)
+
+    def backward(self, g: Any, x: Any, y: Any) -> Any:
+        return (g * y if self.needs[0] else None, g * x if self.needs[1] else None)
+
+
+class Linear(Op):
+    """z = x·Wᵀ + b over the last dimension          ∂L/∂x = g·W,  ∂L/∂W = gᵀ·x,  ∂L/∂b = Σ g"""
+
+    __slots__ = ("source",)
+    saves = {"x": "weight", "weight": "x"}
+
+    def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
+        shape = self.source = x.shape
+        if len(shape) == 2:
+            out = matrix_product(x, weight.T)
+        elif weight.ndim == 1:
+            out = matrix_product(x, weight)
+        else:
+            out = matrix_product(x.reshape((-1, shape[-1])), weight.T).reshape((*shape[:-1], weight.shape[0]))
+        if bias is not None:
+            out = out + bias if out.ndim == 0 else _added(out, bias)
+        return out
+
+    def backward(self, g: Any, x: Any, weight: Any) -> Any:
+        gx = gw = gb = None
+        needs, shape = self.needs, self.source
+        if len(shape) == 2 and g.ndim == 2:
+            if needs[0]:
+                gx = Mm.on(g, weight)
+            if needs[1]:
+                gw = Mm.on(g.T, x)
+            if len(needs) > 2 and needs[2]:
+                gb = Sum.on(g, axes=(0,), keepdim=False)
+            return gx, gw, gb
+        flat = g.reshape((-1, g.shape[-1])) if len(shape) == g.ndim else g.reshape((-1, 1))
+        wide = len(shape) == g.ndim
+        if needs[0]:
+            gx = Mm.on(flat, weight if wide else weight.reshape((1, -1))).reshape(shape)
+        if needs[1]:
+            gw = Mm.on(flat.T, x.reshape((-1, shape[-1])))
+            gw = gw if wide else gw.reshape((-1,))
+        if len(needs) > 2 and needs[2]:
+            gb = Sum.on(flat, axes=(0,), keepdim=False)
+            gb = gb if wide else gb.reshape(())
+        return gx, gw, gb
+
+    def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
+        if isinstance(error, ValueError) and isinstance(inputs[0], Tensor) and isinstance(inputs[1], Tensor):
+            return _explain_linear(inputs) or super().explain(error, inputs)
+        return super().explain(error, inputs)
+
+
+def _added(out: Any, bias: Any) -> Any:
+    out += bias
+    return out
+
+
+def _explain_linear(inputs: tuple[Any, ...]) -> Exception | None:
+    x, weight = inputs[0]._data, inputs[1]._data
+    rows = x.size // x.shape[-1] if x.ndim and x.shape[-1] else 0
+    columns = x.shape[-1] if x.ndim else 1
+    if weight.ndim == 2 and weight.shape[1] != columns:
+        return ShapeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{columns} and {weight.shape[1]}x{weight.shape[0]})"
+        )
+    if weight.ndim == 1 and weight.shape[0] != columns:
+        return ShapeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({weight.shape[0]})")
+    return None
+
+
+# ---------------------------------------------------------------------- checks
+
+
+def _check_types(first: Tensor, second: Tensor) -> None:
+    a, b = first._data.dtype, second._data.dtype
+    if a != b:
+        raise DTypeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}; "
+            "convert one of them, for instance with tensor.to(other.dtype)"
+        )
+    if a.kind == "b":
+        raise UnsupportedDTypeError(
+            '"addmm_impl_cpu_" not implemented for \'Bool\': convert the matrices first, for instance with .float()'
+        )
+
+
+def _c_name(array_dtype: Any) -> str:
+    name = scalar_name(array_dtype)
+    return {"Long": "long int", "Byte": "unsigned char", "Half": "c10::Half", "BFloat16": "c10::BFloat16"}.get(
+        name, "signed char" if name == "Char" else name.lower()
+    )
+
+
+def _shapes_of_mm(a: tuple[int, ...], b: tuple[int, ...]) -> ShapeError:
+    return ShapeError(f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})")
+
+
+def _check_mm(a: Tensor, b: Tensor) -> None:
+    left, right = check_tensor(a, "mm")._data, check_tensor(b, "mm", "mat2", 2)._data
+    if left.ndim != 2:
+        raise ShapeError(f"mat1 must be a matrix, got a tensor of shape {list(left.shape)}")
+    if right.ndim != 2:
+        raise ShapeError(f"mat2 must be a matrix, got a tensor of shape {list(right.shape)}")
+    if left.shape[1] != right.shape[0]:
+        raise _shapes_of_mm(left.shape, right.shape)
+    _check_types(a, b)
+
+
+def _check_bmm(a: Tensor, b: Tensor) -> None:
+    left, right = check_tensor(a, "bmm")._data, check_tensor(b, "bmm", "mat2", 2)._data
+    for name, each in (("batch1", left), ("batch2", right)):
+        if each.ndim != 3:
+            raise ShapeError(f"{name} must be a 3D tensor, got shape {list(each.shape)}")
+    if left.shape[0] != right.shape[0] or left.shape[2] != right.shape[1]:
+        raise _shapes_of_bmm([left.shape[0], left.shape[2]], list(right.shape[:2]))
+    _check_types(a, b)
+
+
+def _shapes_of_bmm(expected: list[int], found: list[int]) -> ShapeError:
+    return ShapeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: {expected} but got: {found}."
+    )
+
+
+def _check_dot(a: Tensor, b: Tensor) -> None:
+    left, right = check_tensor(a, "dot")._data, check_tensor(b, "dot", "tensor", 2)._data
+    if left.ndim != 1 or right.ndim != 1:
+        raise ShapeError(f"1D tensors expected, but got {left.ndim}D and {right.ndim}D tensors")
+    if left.dtype != right.dtype:
+        raise DTypeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{scalar_name(left.dtype)} and {scalar_name(right.dtype)}"
+        )
+    if left.size != right.size:
+        raise ShapeError(
+            f"inconsistent tensor size, expected tensor [{left.size}] and src [{right.size}] to have the same number "
+            f"of elements, but got {left.size} and {right.size} elements respectively"
+        )
+
+
+# ---------------------------------------------------------------------- products
+
+
+@public()
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """z = input·other, by their dimensions.
+
+    Two vectors: their inner product. Two matrices: their product. A matrix and a vector: the matrix times the vector.
+    With more dimensions: a batch of such products, the batch dimensions broadcast.
+
+    Raises:
+        ShapeError: the shapes cannot be multiplied, or one is 0-d. DTypeError: the types differ.
+    """
+    a, b = check_tensor(input, "matmul")._data, check_tensor(other, "matmul", "other", 2)._data
+    left, right = a.ndim, b.ndim
+    if left == 2 and right == 2:
+        if a.shape[1] != b.shape[0]:
+            raise _shapes_of_mm(a.shape, b.shape)
+        if a.dtype != b.dtype or a.dtype == bool:
+            _check_types(input, other)
+        return Mm()(input, other)
+    if left == 0 or right == 0:
+        raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D")
+    if left == 1 and right == 1:
+        return dot(input, other)
+    if right == 1:
+        return mv(input, other) if left == 2 else _batch_times_vector(input, other)
+    if left == 1:
+        return _vector_times(input, other)
+    return _batches(input, other)
+
+
+def _vector_times(vector: Tensor, other: Tensor) -> Tensor:
+    row = reshape(vector, 1, -1)
+    out = matmul(row, other)
+    shape = out._data.shape
+    return reshape(out, (*shape[:-2], shape[-1]))
+
+
+def _batch_times_vector(batch: Tensor, vector: Tensor) -> Tensor:
+    shape = batch._data.shape
+    return reshape(mv(reshape(batch, -1, shape[-1]), vector), shape[:-1])
+
+
+def _batches(input: Tensor, other: Tensor) -> Tensor:
+    a, b = input._data.shape, other._data.shape
+    _check_types(input, other)
+    if len(b) == 2 and a[-1] == b[0]:  # one large product instead of many small ones
+        return reshape(Mm()(reshape(input, -1, a[-1]), other), (*a[:-1], b[1]))
+    batch = broadcast_shape(a[:-2], b[:-2])
+    if a[-1] != b[-2]:
+        size = 1
+        for length in batch:
+            size *= length
+        raise _shapes_of_bmm([size, a[-1]], [size, b[-2]])
+    return Matmul()(input, other)
+
+
+@public()
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The product of an (n, m) and an (m, p) matrix.
+
+    Raises:
+        ShapeError: they are no matrices or cannot be multiplied. DTypeError: the types differ.
+    """
+    _check_mm(input, mat2)
+    return Mm()(input, mat2)
+
+
+@public()
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """The products of b matrices (n, m) and b matrices (m, p), given as 3-d tensors.
+
+    Raises:
+        ShapeError: the shapes do not fit. DTypeError: the types differ.
+    """
+    _check_bmm(input, mat2)
+    return Matmul()(input, mat2)
+
+
+@public()
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """An (n, m) matrix times a vector of m elements.
+
+    Raises:
+        ShapeError: the shapes do not fit. DTypeError: the types differ.
+    """
+    a, v = check_tensor(input, "mv")._data, check_tensor(vec, "mv", "vec", 2)._data
+    if a.ndim != 2 or v.ndim != 1:
+        raise ShapeError(f"vector + matrix @ vector expected, got 1, {a.ndim}, {v.ndim}")
+    if a.shape[1] != v.shape[0]:
+        rows, columns = a.shape
+        raise ShapeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({v.shape[0]})")
+    _check_types(input, vec)
+    return Mv()(input, vec)
+
+
+@public()
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Σ inputᵢ·tensorᵢ of two vectors.
+
+    Raises:
+        ShapeError: they are no vectors, or of different lengths. DTypeError: the types differ.
+    """
+    _check_dot(input, tensor)
+    return Dot()(input, tensor)
+
+
+@public()
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """Σ inputᵢ·otherᵢ of two vectors (numbers are real); see :func:`dot`."""
+    return dot(input, other)
+
+
+@public()
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Σ over the last dimension of both: z[…, …] = Σₖ input[…, k]·other[…, k]; a plain product if one is 0-d.
+
+    Raises:
+        ShapeError: the last dimensions differ. DTypeError: the types differ.
+    """
+    a, b = check_tensor(input, "inner")._data, check_tensor(other, "inner", "other", 2)._data
+    if a.ndim == 0 or b.ndim == 0:
+        return mul(input, other)
+    if a.shape[-1] != b.shape[-1]:
+        raise ShapeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(a.shape)} and {list(b.shape)}"
+        )
+    _check_types(input, other)
+    rows, columns = reshape(input, -1, a.shape[-1]), reshape(other, -1, b.shape[-1])
+    return reshape(Mm()(rows, Permute((1, 0))(columns)), (*a.shape[:-1], *b.shape[:-1]))
+
+
+@public(aliases=("ger",))
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """zᵢⱼ = inputᵢ·vec2ⱼ of two vectors.
+
+    Raises:
+        ShapeError: one is not a vector.
+    """
+    for each, name in ((check_tensor(input, "outer"), "self"), (check_tensor(vec2, "outer", "vec2", 2), "vec2")):
+        if each._data.ndim != 1:
+            raise ShapeError(f"outer: Expected 1-D argument {name}, but got {each._data.ndim}-D")
+    return mul(reshape(input, -1, 1), vec2)
+
+
+ger = outer
+
+
+@public(method=False)
+def chain_matmul(*matrices: Tensor) -> Tensor:
+    """The product of matrices, in the order of multiplication that costs the fewest operations.
+
+    Raises:
+        ShapeError: one is not a matrix, or neighbours cannot be multiplied.
+    """
+    listed = list(matrices[0]) if len(matrices) == 1 and not isinstance(matrices[0], Tensor) else list(matrices)
+    if not listed:
+        raise ShapeError("chain_matmul(): Expected one or more matrices")
+    for place, each in enumerate(listed):
+        if check_tensor(each, "chain_matmul", "matrices", place + 1).ndim != 2:
+            raise ShapeError(f"Tensor dimension is {each.ndim}, expected 2 instead.")
+    return multiply_in_best_order(listed)
+
+
+def multiply_in_best_order(matrices: list[Tensor]) -> Tensor:
+    """The product of matrices by dynamic programming over where the last product is (Cormen et al., 15.2)."""
+    sizes = [matrices[0]._data.shape[0], *[each._data.shape[1] for each in matrices]]
+    n = len(matrices)
+    cost = [[0] * n for _ in range(n)]
+    cut = [[0] * n for _ in range(n)]
+    for span in range(1, n):
+        for first in range(n - span):
+            last = first + span
+            cost[first][last], cut[first][last] = min(
+                (cost[first][k] + cost[k + 1][last] + sizes[first] * sizes[k + 1] * sizes[last + 1], k)
+                for k in range(first, last)
+            )
+
+    def product(first: int, last: int) -> Tensor:
+        if first == last:
+            return matrices[first]
+        k = cut[first][last]
+        return mm(product(first, k), product(k + 1, last))
+
+    return product(0, n - 1)
+
+
+# ---------------------------------------------------------------------- products with an addition
+
+
+class AddProduct(Op):
+    """z = β·c + α·p          ∂L/∂c = β·g summed back to c,  ∂L/∂p = α·g"""
+
+    __slots__ = ("beta", "alpha", "shape")
+
+    def __init__(self, beta: float, alpha: float) -> None:
+        self.beta, self.alpha = beta, alpha
+
+    def forward(self, c: Any, p: Any) -> Any:
+        self.shape = c.shape
+        scaled = p if self.alpha == 1 else p * self.alpha
+        if self.beta == 0:  # nan and inf in c are not passed on
+            return scaled + p.dtype.type(0)
+        return scaled + (c if self.beta == 1 else c * self.beta)
+
+    def backward(self, g: Any) -> Any:
+        gc = gp = None
+        if self.needs[0]:
+            gc = SumTo.on(g if self.beta == 1 else g * self.beta, shape=self.shape)
+        if self.needs[1]:
+            gp = g if self.alpha == 1 else g * self.alpha
+        return gc, gp
+
+
+def add_product(input: Tensor, product: Tensor, beta: float, alpha: float) -> Tensor:
+    """β·input + α·product, where ``input`` is broadcast.
+
+    Raises:
+        ShapeError: ``input`` does not broadcast to the product's shape. DTypeError: the types differ.
+    """
+    expand(input, product._data.shape)
+    if input._data.dtype != product._data.dtype:
+        raise DTypeError(
+            f"self and mat2 must have the same dtype, but got {scalar_name(input._data.dtype)} and "
+            f"{scalar_name(product._data.dtype)}"
+        )
+    kind = dtypes.of(product._data.dtype)
+    return AddProduct(*[fit_number(_scale(each, kind), kind) for each in (beta, alpha)])(input, product)
+
+
+def _scale(number: Any, kind: dtypes.dtype) -> Any:
+    if not kind.is_floating_point and isinstance(number, float):
+        raise DTypeError(
+            f"For integral input tensors, argument beta and alpha must not be floating point numbers, got {number}"
+        )
+    return number
+
+
+@public(inplace=True)
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β·input + α·(mat1·mat2), where ``input`` is broadcast; with β = 0 ``input`` is not looked at.
+
+    Raises:
+        ShapeError: the shapes do not fit. DTypeError: the types differ.
+    """
+    check_tensor(input, "addmm")
+    return add_product(input, mm(mat1, mat2), beta, alpha)
+
+
+@public(inplace=True)
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β·input + α·(mat·vec), where ``input`` is broadcast."""
+    check_tensor(input, "addmv")
+    return add_product(input, mv(mat, vec), beta, alpha)
+
+
+@public(inplace=True)
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β·input + α·(vec1 ⊗ vec2), where ``input`` is broadcast."""
+    check_tensor(input, "addr")
+    return add_product(input, outer(vec1, vec2), beta, alpha)
+
+
+@public(inplace=True)
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β·input + α·(batch1·batch2), products of batches of matrices, where ``input`` is broadcast."""
+    check_tensor(input, "baddbmm")
+    return add_product(input, bmm(batch1, batch2), beta, alpha)
+
+
+@public(inplace=True)
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """β·input + α·Σ over the batch of batch1·batch2, where ``input`` is broadcast."""
+    check_tensor(input, "addbmm")
+    return add_product(input, Sum((0,), False)(bmm(batch1, batch2)), beta, alpha)
+
+
+# ---------------------------------------------------------------------- the linear layer
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """z = input·weightᵀ + bias over the last dimension: (…, in) with weights (out, in) gives (…, out).
+
+    Args:
+        weight: (out, in), or (in) for one output without a dimension of its own.
+        bias: (out), () for a 1-d weight, or None.
+
+    Raises:
+        ShapeError: the shapes do not fit. DTypeError: the types differ.
+    """
+    try:
+        a, b = input._data.dtype, weight._data.dtype
+    except AttributeError:
+        a, b = check_tensor(input, "linear")._data.dtype, check_tensor(weight, "linear", "weight", 2)._data.dtype
+    if a != b:
+        _check_types(input, weight)
+    if bias is None:
+        return Linear()(input, weight)
+    if bias._data.dtype != a:
+        _check_types(input, bias)
+    if bias._data.shape != weight._data.shape[:-1]:
+        bias = expand(bias, weight._data.shape[:-1])
+    return Linear()(input, weight, bias)

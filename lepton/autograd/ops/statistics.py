@@ -1,0 +1,259 @@
+"""How far elements spread: variances, standard deviations, norms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
+from lepton.autograd.ops.arithmetic import Abs, Sign
+from lepton.autograd.ops.comparison import Where, ne
+from lepton.autograd.ops.exponential import Exp
+from lepton.autograd.ops.extremes import Amax, Amin
+from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, spread
+from lepton.autograd.ops.registry import public
+from lepton.autograd.tensor import Tensor
+from lepton.backend import dtypes
+from lepton.backend.devices import xp
+from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from lepton.kernels.reduction import total, two_norm, widen
+
+__all__ = ["logsumexp", "norm", "std", "var"]
+
+
+class Var(Reduction):
+    """z = Σ (x − x̄)² / (n − c)          ∂L/∂x = g·2(x − x̄)/(n − c)"""
+
+    __slots__ = ("correction",)
+    saves = ("x",)
+
+    def __init__(self, axes: Axes, keepdim: bool, correction: float) -> None:
+        super().__init__(axes, keepdim)
+        self.correction = correction
+
+    def variance(self, x: Any) -> Any:
+        """The variance in the type that it is accumulated in."""
+        self.source = x.shape
+        wide, n = widen(x), count(x.shape, self.axes)
+        if n == 0:
+            return total(wide, self.axes, self.keepdim) * math.nan
+        off = wide - total(wide, self.axes, True) / n
+        freedom = n - self.correction
+        squares = total(off * off, self.axes, self.keepdim)
+        return squares / freedom if freedom > 0 else squares / xp(x).zeros((), squares.dtype)
+
+    def forward(self, x: Any) -> Any:
+        return self.variance(x).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any) -> Any:
+        return self.pull(g, x)
+
+    def pull(self, g: Any, x: Any) -> Any:
+        """The gradient of x from that of the variance."""
+        freedom = count(self.source, self.axes) - self.correction
+        g = g * (2.0 / freedom if freedom else math.inf)
+        return spread(g, self.source, self.axes, self.keepdim) * (x - Mean.on(x, axes=self.axes, keepdim=True))
+
+
+class Std(Var):
+    """z = √(Σ (x − x̄)² / (n − c))          ∂L/∂x = g·(x − x̄)/((n − c)·z), 0 where z = 0"""
+
+    __slots__ = ()
+    saves = ("x", "out")
+
+    def forward(self, x: Any) -> Any:
+        return xp(x).sqrt(self.variance(x)).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        return self.pull(Where.on(out == 0, 0, g / (2 * Where.on(out == 0, 1, out))), x)
+
+
+class Norm(Reduction):
+    """z = √Σ x²          ∂L/∂x = g·x/z, 0 where z = 0"""
+
+    __slots__ = ()
+    saves = ("x", "out")
+
+    def forward(self, x: Any) -> Any:
+        self.source = x.shape
+        return two_norm(widen(x), self.axes, self.keepdim).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        g = Where.on(out == 0, 0, g / Where.on(out == 0, 1, out))
+        return spread(g, self.source, self.axes, self.keepdim) * x
+
+
+class PNorm(Reduction):
+    """z = (Σ |x|ᵖ)^(1/p)          ∂L/∂x = g·sign(x)·(|x|/z)^(p−1), 0 where x = 0"""
+
+    __slots__ = ("p",)
+    saves = ("x", "out")
+
+    def __init__(self, axes: Axes, keepdim: bool, p: float) -> None:
+        super().__init__(axes, keepdim)
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        self.source = x.shape
+        module, wide = xp(x), abs(widen(x))
+        if x.size == 0:
+            return total(wide, self.axes, self.keepdim).astype(x.dtype, copy=False)
+        peak = (wide.max if self.p > 0 else wide.min)(axis=self.axes, keepdims=True)
+        scale = module.where((peak > 0) & (peak < math.inf), peak, module.ones_like(peak))
+        found = total((wide / scale) ** self.p, self.axes, True) ** (1 / self.p) * scale
+        shape = total(wide, self.axes, self.keepdim).shape
+        return found.reshape(shape).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        size = spread(Where.on(out == 0, 1, out), self.source, self.axes, self.keepdim)
+        inside = Where.on(x == 0, 1, x)
+        slope = Sign.on(inside) * (Abs.on(inside) / size) ** (self.p - 1)
+        return Where.on(x == 0, 0, spread(g, self.source, self.axes, self.keepdim) * slope)
+
+
+class LogSumExp(Reduction):
+    """z = log Σ eˣ          ∂L/∂x = g·e^(x−z)"""
+
+    __slots__ = ()
+    saves = ("x", "out")
+
+    def forward(self, x: Any) -> Any:
+        self.source = x.shape
+        module, wide = xp(x), widen(x)
+        if x.size == 0:
+            return module.log(total(wide, self.axes, self.keepdim)).astype(x.dtype, copy=False)
+        peak = wide.max(axis=self.axes, keepdims=True)
+        peak = module.where(module.isfinite(peak), peak, module.zeros_like(peak))
+        sums = total(module.exp(wide - peak), self.axes, self.keepdim)
+        return (module.log(sums) + peak.reshape(sums.shape)).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        shape, axes, keepdim = self.source, self.axes, self.keepdim
+        return spread(g, shape, axes, keepdim) * Exp.on(x - spread(out, shape, axes, keepdim))
+
+
+# ---------------------------------------------------------------------- functions
+
+
+def variance_arguments(
+    input: Tensor, dim: Any, unbiased: bool | None, correction: float | None, what: str
+) -> tuple[Axes, float]:
+    """The axes and the correction c of n − c, from PyTorch's overloads: ``var(False)``, ``var(0, False)``, …
+
+    Raises:
+        DTypeError: the type is not floating.
+    """
+    data = check_tensor(input, what)._data
+    if not input.dtype.is_floating_point:
+        raise DTypeError("std and var only support floating point and complex dtypes")
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    axes = normalize_dims(dim, data.ndim)
+    c = 1 if correction is None else correction
+    c = c if unbiased is None else int(unbiased)
+    if count(data.shape, axes) - c <= 0:
+        import warnings
+
+        warnings.warn(
+            f"{what}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input numel divided by output numel).",
+            UserWarning,
+            stacklevel=3,
+        )
+    return axes, c
+
+
+@public()
+def var(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+    correction: float | None = None, axis: Any = None, keepdims: bool = False,
+) -> Tensor:  # fmt: skip
+    """Σ (x − x̄)² / (n − c) over ``dim`` (one, several, or all).
+
+    Args:
+        unbiased: c = 1 (the default) or, if False, 0.
+        correction: any other c.
+
+    Raises:
+        DTypeError: the type is not floating.
+    """
+    axes, c = variance_arguments(input, dim if axis is None else axis, unbiased, correction, "var")
+    return Var(axes, keepdim or keepdims, c)(input)
+
+
+@public()
+def std(
+    input: Tensor, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+    correction: float | None = None, axis: Any = None, keepdims: bool = False,
+) -> Tensor:  # fmt: skip
+    """√var; see :func:`var`. The gradient is 0 where it is 0."""
+    axes, c = variance_arguments(input, dim if axis is None else axis, unbiased, correction, "std")
+    return Std(axes, keepdim or keepdims, c)(input)
+
+
+@public()
+def norm(
+    input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None,
+    keepdims: bool = False,
+) -> Tensor:  # fmt: skip
+    """(Σ |x|ᵖ)^(1/p) over ``dim`` (one, several, or all), elements of matrices taken as those of a vector.
+
+    Args:
+        p: a number; ``"fro"`` and 2 are √Σ x², ``inf`` the largest |x|, ``-inf`` the smallest, 0 the number of x ≠ 0.
+        keepdim: keep the reduced dimensions with length 1.
+        dtype: convert to this type first.
+
+    Raises:
+        DTypeError: the type is not floating. ArgumentError: there is no such norm.
+    """
+    if dtype is not None:
+        input = in_type(check_tensor(input, "norm"), dtype)
+    data = check_tensor(input, "norm")._data
+    if not input.dtype.is_floating_point:
+        raise DTypeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. "
+            f"Got {scalar_name(data.dtype)}"
+        )
+    axes = normalize_dims(dim if axis is None else axis, data.ndim)
+    keepdim = keepdim or keepdims
+    order = 2.0 if p in ("fro", None) else p
+    if isinstance(order, (str, bool)) or not isinstance(order, (int, float)):
+        raise ArgumentError(f"norm(): p must be a number or 'fro', got {p!r}")
+    if order == 2:
+        return Norm(axes, keepdim)(input)
+    if order == 0:
+        return Sum(axes, keepdim)(in_type(ne(input, 0), input.dtype))
+    if order == 1:
+        return Sum(axes, keepdim)(Abs()(input))
+    if math.isinf(order):
+        _check_infinite_norm(data.shape, axes, order)
+        return (Amax if order > 0 else Amin)(axes, keepdim)(Abs()(input))
+    return PNorm(axes, keepdim, float(order))(input)
+
+
+def _check_infinite_norm(shape: tuple[int, ...], axes: Axes, order: float) -> None:
+    if count(shape, axes) == 0:
+        raise ShapeError(
+            f"linalg.vector_norm cannot compute the {order} norm on an empty "
+            "tensor because the operation does not have an identity"
+        )
+
+
+@public()
+def logsumexp(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None, keepdims: bool = False
+) -> Tensor:
+    """log Σ eˣ over ``dim`` (one or several), computed as m + log Σ e^(x−m) with m = max x, so that nothing overflows.
+
+    Integers are converted to the default floating type.
+
+    Raises:
+        ArgumentTypeError: ``dim`` is missing.
+    """
+    data = check_tensor(input, "logsumexp")._data
+    wanted = dim if axis is None else axis
+    if wanted is None:
+        raise ArgumentTypeError('logsumexp() missing 1 required positional arguments: "dim"')
+    if not input.dtype.is_floating_point:
+        input = in_type(input, dtypes.get_default_dtype())
+    return LogSumExp(normalize_dims(wanted, data.ndim), keepdim or keepdims)(input)
