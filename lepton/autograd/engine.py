@@ -310,7 +310,7 @@ def _run_rule(work: _Run, node: Op, g: Any, saved: Any) -> tuple[Any, Any]:
     if type(results) is not tuple:
         results = (results,)
     if node.restores and node.restore is not None:  # type: ignore[attr-defined]
-        results = _restored(results, node.restore)  # type: ignore[attr-defined]
+        results = restored(results, node.restore)  # type: ignore[attr-defined]
     if STATE.anomaly and STATE.anomaly_check_nan:
         _check_for_nan(node, g, results)
     return values, results
@@ -353,7 +353,7 @@ def _add_to_output(pending: dict[Any, Any], node: Op, index: int, g: Any) -> Non
     slots[index] = g if slots[index] is None else slots[index] + g
 
 
-def _restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, ...]:
+def restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, ...]:
     """Gradients of broadcast or promoted inputs, summed back to each input's shape and cast to its type."""
     back = []
     for g, own in zip(results, restores, strict=True):

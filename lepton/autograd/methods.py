@@ -12,7 +12,9 @@ from typing import Any
 
 from lepton.autograd import engine, inplace, printing
 from lepton.autograd.ops import families as _families  # noqa: F401 - fills the table
+from lepton.autograd.ops.indexing import getitem
 from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.setitem import setitem
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
 
@@ -116,6 +118,9 @@ def _contains(self: Tensor, element: Any) -> bool:
     return bool((self == element).any())  # type: ignore[attr-defined]
 
 
+OTHERS: tuple[Callable[..., Any], ...] = (backward, inplace.copy_, inplace.fill_, inplace.zero_)
+
+
 def _bind() -> None:
     for entry in TABLE.values():
         if entry.method:
@@ -133,8 +138,10 @@ def _bind() -> None:
         setattr(Tensor, special, TABLE[name].function)
     for special, name in IN_PLACE.items():
         setattr(Tensor, special, getattr(Tensor, name))
-    for function in (backward, inplace.copy_, inplace.fill_, inplace.zero_):
+    for function in OTHERS:
         setattr(Tensor, function.__name__, function)
+    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
+    Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
     Tensor.__iter__ = _iterate  # type: ignore[attr-defined]
     Tensor.__contains__ = _contains  # type: ignore[attr-defined]
     Tensor.__repr__ = printing.tensor_repr  # type: ignore[method-assign]

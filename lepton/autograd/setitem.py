@@ -1,0 +1,87 @@
+"""``tensor[index] = value``: a write through the view that the index shows, or to the elements that it picks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lepton.autograd.inplace import assign, check_writable, copy_
+from lepton.autograd.op import Op, SumTo
+from lepton.autograd.ops.indexing import Index, Plan, Slice
+from lepton.autograd.state import STATE
+from lepton.autograd.tensor import Tensor
+from lepton.backend.devices import is_array, place_of, xp
+from lepton.errors import ShapeError
+
+
+class PutAt(Op):
+    """z = x with v at index          ∂L/∂x = g with 0 at index,  ∂L/∂v = g[index] summed back to v"""
+
+    __slots__ = ("index", "source")
+    saves = ("index",)
+
+    def __init__(self, index: tuple[Any, ...]) -> None:
+        self.index = index
+
+    def forward(self, x: Any, v: Any) -> Any:
+        self.source = v.shape
+        out = x.copy()
+        out[self.index] = v
+        return out
+
+    def backward(self, g: Any, index: Any) -> Any:
+        gx = gv = None
+        if self.needs[0]:
+            module = xp(g._data if isinstance(g, Tensor) else g)
+            zero = module.zeros((), g._data.dtype if isinstance(g, Tensor) else g.dtype)
+            gx = PutAt.on(g, Tensor(zero) if isinstance(g, Tensor) else zero, index=index)
+        if self.needs[1]:
+            gv = SumTo.on(Index.on(g, index=index), shape=self.source)
+        return gx, gv
+
+
+def setitem(self: Tensor, index: Any, value: Any) -> None:
+    """Write ``value``, broadcast and cast, to ``self[index]``; differentiable in both.
+
+    Raises:
+        ShapeError: ``value`` cannot be broadcast to what the index picks. IndexRangeError: the index is out of range.
+        And what :func:`lepton.autograd.inplace.check_writable` raises.
+    """
+    check_writable(self)
+    plan = Plan(index, self)
+    target = self if plan.basic == () else Slice(plan.basic)(self)
+    source = value if isinstance(value, Tensor) else Tensor(_as_array_like(value, self._data))
+    if plan.advanced is None:
+        copy_(target, _without_leading_ones(source, target._data.ndim))
+    else:
+        _put(target, plan.advanced, source)
+
+
+def _as_array_like(value: Any, array: Any) -> Any:
+    made = value if is_array(value) else np.asarray(value)
+    here = place_of(array)
+    if isinstance(made, np.ndarray) and not isinstance(array, np.ndarray):
+        return here.from_numpy(made.astype(array.dtype), here.device_of(array))
+    return made.astype(array.dtype)
+
+
+def _without_leading_ones(source: Tensor, ndim: int) -> Tensor:
+    extra = source._data.ndim - ndim
+    if extra > 0 and all(length == 1 for length in source._data.shape[:extra]):
+        return Slice((0,) * extra + (Ellipsis,))(source)  # type: ignore[no-any-return]
+    return source
+
+
+def _put(target: Tensor, index: tuple[Any, ...], source: Tensor) -> None:
+    if source._data.dtype != target._data.dtype:
+        source = source.to(target.dtype)
+    if STATE.grad_enabled and (target.requires_grad or source.requires_grad):
+        assign(target, PutAt(index)(target, source))
+        return
+    try:
+        target._data[index] = source._data
+    except ValueError as error:
+        raise ShapeError(f"shape mismatch: value tensor of shape {list(source.shape)} cannot be written: {error}") from None
+    if target._cell is not None:
+        target._cell[0] += 1
