@@ -46,7 +46,7 @@ docs: $(VENV)/.test ## Write the generated pages of docs/ anew.
 
 clean: ## Remove .venv and everything that was built or cached (not data/ and runs/).
 	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage* htmlcov
-	find lepton tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---------------------------------------------------------------------- set-up
 # A stamp per purpose: pip runs again only when pyproject.toml has changed.
@@ -63,7 +63,7 @@ endif
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Lepton needs Python 3.11 or newer, and $(PYTHON) is not: name one that is, as in 'make PYTHON=python3.12'" >&2; \
+		echo "Lepton needs Python 3.11 or newer, and $(PYTHON) is too old or not there: name another, as in 'make PYTHON=python3.12'" >&2; \
 		exit 1; }
 	@echo "Making $(VENV) with $(PYTHON)"
 	@$(PYTHON) -m venv $(if $(MADE_WITH),--clear) $(VENV)

@@ -14,8 +14,12 @@ CLASSES = [
 ]
 EXPECTED = {
     "IndexRangeError": IndexError,
+    "PlaceError": IndexError,
     "ArgumentError": ValueError,
     "ArgumentTypeError": TypeError,
+    "ModuleNameError": KeyError,
+    "ModuleAttributeError": AttributeError,
+    "MissingForwardError": NotImplementedError,
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,

@@ -116,7 +116,7 @@ def test_nothing():
 def test_leaks_are_seen(tmp_path: Path, clean_environment: dict[str, str]) -> None:
     (tmp_path / "test_leaks.py").write_text(LEAKS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "tests.conftest", "-p", "no:cacheprovider",
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider",
          "-c", ROOT / "pyproject.toml", f"--rootdir={tmp_path}", tmp_path],
         cwd=ROOT, env=clean_environment, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
@@ -128,7 +128,8 @@ def test_leaks_are_seen(tmp_path: Path, clean_environment: dict[str, str]) -> No
         "test_thread": "thread 'left'",
         "test_process": "process ",
     }.items():
-        assert f"ERROR test_leaks.py::{name} - Failed: the test leaves behind: {told}" in done.stdout, done.stdout
+        assert f"ERROR at teardown of {name} _" in done.stdout, done.stdout
+        assert f"the test leaves behind: {told}" in done.stdout, done.stdout
     assert "9 passed, 6 errors" in done.stdout
 
 
