@@ -8,7 +8,7 @@ from lepton.autograd.op import Cast, Op
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
-from lepton.errors import ArgumentTypeError
+from lepton.errors import ArgumentError, ArgumentTypeError
 
 __all__ = ["to", "type_as", "cpu", "cuda"]
 
@@ -136,7 +136,7 @@ def type(self: Tensor, dtype: Any = None) -> Any:  # noqa: A001 - the name is Py
         if dtype == name:
             return convert(self, known, None)
     if isinstance(dtype, str):
-        raise ArgumentTypeError(f"invalid type: {dtype!r}; known are {', '.join(_TYPE_NAMES.values())}")
+        raise ArgumentError(f"invalid type: {dtype!r}; known are {', '.join(_TYPE_NAMES.values())}")
     return convert(self, dtypes.as_dtype(dtype), None)
 
 
