@@ -1,7 +1,7 @@
 """The documented mathematics: each formula and each checked value of the project's commission.
 
-Where the commission's worked example was arithmetically wrong, the right value stands here beside the wrong one, so that
-nobody corrects the code towards it.
+Where the commission's worked example was arithmetically wrong, the right value stands here beside the wrong one, so
+that nobody corrects the code towards it.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def test_backward_by_gradient_check() -> None:
 
 
 def test_reduced_gradients_are_those_of_the_whole_batch() -> None:
-    """Data parallelism: the gradients of equal shares, averaged, are the gradient of the batch; the losses need not be."""
+    """Data parallelism: the gradients of equal shares, averaged, are the gradient of the whole batch."""
     rng = np.random.default_rng(7)
     inputs, targets, weight = rng.normal(size=(8, 3)), rng.normal(size=(8, 2)), rng.normal(size=(2, 3))
 

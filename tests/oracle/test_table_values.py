@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from lepton.autograd.ops.registry import TABLE
 from tests.oracle._compare import differences
@@ -58,6 +59,19 @@ def test_as_a_method(entry: Entry) -> None:
 )
 def test_in_place(entry: Entry) -> None:
     compare(entry, "inplace")
+
+
+@pytest.mark.parametrize("entry", [each for each in COMPARED if each.draw is not None], ids=lambda each: each.name)
+def test_drawn_calls(entry: Entry) -> None:
+    rows = deviations().get(entry.name, [])
+
+    @settings(suppress_health_check=list(HealthCheck))
+    @given(call=entry.draw)
+    def check(call: Call) -> None:
+        found = [each for each in differences(entry, call) if not any(row.covers("drawn", each[0]) for row in rows)]
+        assert not found, f"{found} in the call {call}"
+
+    check()
 
 
 def test_deviations_name_entries() -> None:

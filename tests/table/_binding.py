@@ -75,12 +75,12 @@ class Torch(Library):
 
     def tensor(self, array: Array, requires_grad: bool) -> Any:
         torch = self.root
-        source = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+        source = torch.from_numpy(array.copy())
         if array.size and all(stride > 0 for stride in array.strides):
             made = torch.empty_strided(array.shape, [s // array.itemsize for s in array.strides], dtype=source.dtype)
             made.copy_(source)
         else:
-            made = source.clone()
+            made = source
         return made.requires_grad_(requires_grad)
 
     def host(self, tensor: Any) -> Array:
