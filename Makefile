@@ -39,10 +39,10 @@ lint: $(VENV)/.dev ## Check style, types and the order of the rooms.
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.oracle ## Measure: each script in benchmarks/ in turn.
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 docs: $(VENV)/.test ## Write the generated pages of docs/ anew.
-	$(BIN)/python docs/generate.py
+	$(BIN)/python tools/generate.py
 
 clean: ## Remove .venv and everything that was built or cached (not data/ and runs/).
 	rm -rf $(VENV) build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache .coverage* htmlcov

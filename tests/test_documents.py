@@ -23,8 +23,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("[a-z]*.py"))
-BENCHMARKS = sorted((ROOT / "benchmarks").glob("[a-z]*.py"))
+SCRIPTS = [
+    path
+    for folder in ("examples", "benchmarks", "tools")
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if "__main__" in path.read_text()
+]
+AGAINST_PYTORCH = [path for path in SCRIPTS if '"torch"' in path.read_text()]  # tests/oracle runs them
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 PLAIN = ("text", "json", "toml", "make")
 
@@ -132,7 +137,7 @@ def check_pip(arguments: list[str], environment: dict[str, str]) -> None:
 def check_python(arguments: list[str], environment: dict[str, str]) -> None:
     """A script of ours is there and knows the options; that it runs is tested below."""
     script, *rest = arguments
-    assert ROOT / script in (*EXAMPLES, *BENCHMARKS), f"there is no script {script}"
+    assert ROOT / script in SCRIPTS, f"there is no script {script}"
     told = run(sys.executable, script, "--help", cwd=ROOT, environment=environment)
     for option in rest:
         assert not option.startswith("-") or re.search(rf"{option.partition('=')[0]}\b", told), f"{option} of {script}"
@@ -165,7 +170,17 @@ def test_commands_exist(page: str, command: str, clean_environment: dict[str, st
     CHECKS[kind](arguments, clean_environment)
 
 
-@pytest.mark.parametrize("script", [*EXAMPLES, *BENCHMARKS], ids=relative)
+def check_script(script: Path, folder: Path, environment: dict[str, str]) -> None:
+    """``--smoke`` is the shortest run that passes through all of a script; one without it tells how it is used."""
+    option = "--smoke" if "--smoke" in script.read_text() else "--help"
+    assert option == "--smoke" or script.parent.name != "examples"
+    run(sys.executable, str(script), option, cwd=folder, environment=environment)
+
+
+@pytest.mark.parametrize("script", [each for each in SCRIPTS if each not in AGAINST_PYTORCH], ids=relative)
 def test_every_script_runs(script: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
-    """``--smoke`` is the shortest run that passes through all of a script."""
-    run(sys.executable, str(script), "--smoke", cwd=tmp_path, environment=clean_environment)
+    check_script(script, tmp_path, clean_environment)
+
+
+def test_generated_files_are_up_to_date(clean_environment: dict[str, str]) -> None:
+    run(sys.executable, "tools/generate.py", "--check", cwd=ROOT, environment=clean_environment)
