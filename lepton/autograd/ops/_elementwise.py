@@ -11,6 +11,7 @@ from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import DTypeError, UnsupportedDTypeError
 
+
 def module(*operands: Any) -> Any:
     """The array module of the first operand that is an array and not a Python number."""
     for each in operands:

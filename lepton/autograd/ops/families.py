@@ -5,6 +5,8 @@ from lepton.autograd.ops import (
     arithmetic,
     comparison,
     conversion,  # noqa: F401 - methods only
+    creation,
+    division,
     exponential,
     extrema,
     extremes,
@@ -13,12 +15,18 @@ from lepton.autograd.ops import (
     logical,
     matrix,
     reduction,
+    rounding,
     shape,
+    special,
     statistics,
+    trigonometric,
 )
+from lepton.autograd.ops import softmax as softmax_family  # the function takes the name
 from lepton.autograd.ops.activation import *  # noqa: F403
 from lepton.autograd.ops.arithmetic import *  # noqa: F403
 from lepton.autograd.ops.comparison import *  # noqa: F403
+from lepton.autograd.ops.creation import *  # noqa: F403
+from lepton.autograd.ops.division import *  # noqa: F403
 from lepton.autograd.ops.exponential import *  # noqa: F403
 from lepton.autograd.ops.extrema import *  # noqa: F403
 from lepton.autograd.ops.extremes import *  # noqa: F403
@@ -27,8 +35,12 @@ from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
+from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.shape import *  # noqa: F403
+from lepton.autograd.ops.softmax import *  # noqa: F403
+from lepton.autograd.ops.special import *  # noqa: F403
 from lepton.autograd.ops.statistics import *  # noqa: F403
+from lepton.autograd.ops.trigonometric import *  # noqa: F403
 
 __all__ = [
     name
@@ -36,6 +48,8 @@ __all__ = [
         activation,
         arithmetic,
         comparison,
+        creation,
+        division,
         exponential,
         extrema,
         extremes,
@@ -44,8 +58,12 @@ __all__ = [
         logical,
         matrix,
         reduction,
+        rounding,
         shape,
+        softmax_family,
+        special,
         statistics,
+        trigonometric,
     )
     for name in family.__all__
 ]
