@@ -62,6 +62,10 @@ class ArgumentTypeError(LeptonError, TypeError):
     """An argument of the wrong type."""
 
 
+class ValueRangeError(LeptonError, RuntimeError):
+    """A number outside of its range, in the operations for which PyTorch raises RuntimeError."""
+
+
 class RandomError(LeptonError, RuntimeError):
     """A distribution's parameter outside of its range, or a random state that cannot be read."""
 
