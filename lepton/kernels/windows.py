@@ -11,7 +11,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any, TypeVar, cast
 
-from lepton.backend.devices import xp
+from lepton.backend.devices import is_array
+from lepton.kernels.reduction import is_narrow, widen
 
 F = TypeVar("F", bound=Callable[..., Any])
 Ints = tuple[int, ...]
@@ -53,17 +54,11 @@ def in_float32(function: F) -> F:
 
     @functools.wraps(function)
     def compute(first: Any, *rest: Any, **named: Any) -> Any:
-        narrow = first.dtype
-        if narrow.itemsize > 2 or narrow.kind not in "fV":
+        if not is_narrow(first.dtype):
             return function(first, *rest, **named)
-        result = function(*[_widened(each) for each in (first, *rest)], **named)
+        result = function(widen(first), *[widen(each) if is_array(each) else each for each in rest], **named)
         if isinstance(result, tuple):
-            return tuple([None if each is None else each.astype(narrow) for each in result])
-        return result.astype(narrow)
+            return tuple([None if each is None else each.astype(first.dtype) for each in result])
+        return result.astype(first.dtype)
 
     return cast(F, compute)
-
-
-def _widened(value: Any) -> Any:
-    kind = getattr(value, "dtype", None)
-    return value.astype(xp(value).float32) if kind is not None and kind.itemsize == 2 and kind.kind in "fV" else value

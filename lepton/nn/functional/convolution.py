@@ -1,0 +1,295 @@
+"""Convolutions and transposed convolutions over one, two and three spatial dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton.autograd.ops.arguments import check_tensor, scalar_name
+from lepton.autograd.ops.convolution import Convolution, ConvolutionInputGradient
+from lepton.autograd.tensor import Tensor
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.kernels.convolution import Windows
+from lepton.kernels.windows import Ints, Pads, window_count
+from lepton.nn.functional._sizes import spread
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+
+
+def conv1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlation: y[n,o,p] = b[o] + Σ over c, k of weight[o,c,k] · input[n,c,p·stride + k·dilation − padding].
+
+    Args:
+        input: (N, C, L), or (C, L) for one sample.
+        weight: (O, C / groups, K). bias: (O).
+        stride, padding, dilation: ints; ``padding`` may also be ``"valid"`` (0) or ``"same"`` (the output has the
+            input's length; stride 1 only).
+        groups: input and output channels are cut into so many groups that do not see each other.
+
+    Returns:
+        (N, O, ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1), of the input's type.
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlation over height and width; see :func:`conv1d`.
+
+    Args:
+        input: (N, C, H, W), or (C, H, W). weight: (O, C / groups, KH, KW). bias: (O).
+        stride, padding, dilation: one int, or (height, width).
+        groups: as for :func:`conv1d`.
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Cross-correlation over depth, height and width; see :func:`conv1d`.
+
+    Args:
+        input: (N, C, D, H, W), or (C, D, H, W). weight: (O, C / groups, KD, KH, KW). bias: (O).
+        stride, padding, dilation: one int, or (depth, height, width).
+        groups: as for :func:`conv1d`.
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The adjoint of :func:`conv1d`: each input element adds its multiple of the kernel to the output.
+
+    y[n,o,q] = b[o] + Σ input[n,c,p] · weight[c,o,k] over all p, k with p·stride + k·dilation − padding = q.
+
+    Args:
+        input: (N, C, L), or (C, L).
+        weight: (C, O / groups, K). bias: (O).
+        stride, padding, dilation, groups: of the convolution that this is the adjoint of.
+        output_padding: lengthens the output, of whose possible lengths (a stride reaches several) the shortest is made.
+
+    Returns:
+        (N, O, (L − 1)·stride − 2·padding + dilation·(K − 1) + output_padding + 1).
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The adjoint of :func:`conv2d`; see :func:`conv_transpose1d`.
+
+    Args:
+        input: (N, C, H, W), or (C, H, W). weight: (C, O / groups, KH, KW). bias: (O).
+        stride, padding, output_padding, dilation: one int, or (height, width). groups: as for the convolution.
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+    output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """The adjoint of :func:`conv3d`; see :func:`conv_transpose1d`.
+
+    Args:
+        input: (N, C, D, H, W), or (C, D, H, W). weight: (C, O / groups, KD, KH, KW). bias: (O).
+        stride, padding, output_padding, dilation: one int, or (depth, height, width). groups: as for the convolution.
+
+    Raises:
+        ShapeError: shapes or settings that do not fit. DTypeError: several number types.
+    """
+    return _transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+# ---------------------------------------------------------------------- one path for any number of dimensions
+
+
+def _convolve(
+    name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
+    groups: int,
+) -> Tensor:  # fmt: skip
+    batched = _check(name, ndim, input, weight, bias, groups)
+    steps = _setting(stride, ndim, "stride", 1)
+    spread_out = _setting(dilation, ndim, "dilation", 1)
+    sizes = weight._data.shape[2:]
+    pads = _padding(padding, ndim, sizes, steps, spread_out)
+    if not batched:
+        input = input.unsqueeze(0)  # type: ignore[attr-defined]
+    x_shape, weight_shape = input._data.shape, weight._data.shape
+    _check_channels(f"groups={groups}", weight_shape, x_shape, weight_shape[1] * groups)
+    _check_bias(f"weight of size {list(weight_shape)}", bias, weight_shape[0])
+    _check_lengths(x_shape, sizes, steps, pads, spread_out)
+    out = Convolution(Windows(x_shape, weight_shape, steps, pads, spread_out, groups))(input, weight, bias)
+    return out if batched else out.squeeze(0)
+
+
+def _transpose(
+    name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
+    output_padding: Any, groups: int, dilation: Any,
+) -> Tensor:  # fmt: skip
+    batched = _check(name, ndim, input, weight, bias, groups)
+    steps = _setting(stride, ndim, "stride", 1)
+    spread_out = _setting(dilation, ndim, "dilation", 1)
+    pads = _setting(padding, ndim, "padding", 0)
+    extra = _setting(output_padding, ndim, "output_padding", 0)
+    if any(e >= s and e >= d for e, s, d in zip(extra, steps, spread_out, strict=True)):
+        raise ShapeError(
+            "output padding must be smaller than either stride or dilation, but got "
+            f"output_padding={extra}, stride={steps}, dilation={spread_out}"
+        )
+    if not batched:
+        input = input.unsqueeze(0)  # type: ignore[attr-defined]
+    x_shape, weight_shape = input._data.shape, weight._data.shape
+    sizes = weight_shape[2:]
+    _check_channels("transposed=1", weight_shape, x_shape, weight_shape[0])
+    outputs = weight_shape[1] * groups
+    _check_bias(f"transposed=1, weight of size {list(weight_shape)}", bias, outputs)
+    lengths = [
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, s, p, d, k, e in zip(x_shape[2:], steps, pads, spread_out, sizes, extra, strict=True)
+    ]
+    if min(lengths) < 1:
+        raise ShapeError(
+            f"Given input size per channel: {_by(x_shape[2:])}. Calculated output size per channel: {_by(lengths)}. "
+            "Output size is too small"
+        )
+    around = tuple([(p, p - e) for p, e in zip(pads, extra, strict=True)])
+    windows = Windows((x_shape[0], outputs, *lengths), weight_shape, steps, around, spread_out, groups)
+    out = ConvolutionInputGradient(windows)(input, weight, bias)
+    return out if batched else out.squeeze(0)
+
+
+# ---------------------------------------------------------------------- checks
+
+
+def _check(name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> bool:
+    """Tensors, numbers of dimensions, number types and groups; whether the input is a batch."""
+    check_tensor(input, name)
+    check_tensor(weight, name, "weight", 2)
+    if bias is not None:
+        check_tensor(bias, name, "bias", 3)
+    if input._data.ndim not in (ndim + 1, ndim + 2):
+        raise ShapeError(
+            f"Expected {ndim + 1}D (unbatched) or {ndim + 2}D (batched) input to {name}, but got input of size: "
+            f"{list(input.shape)}"
+        )
+    shape = weight._data.shape
+    if len(shape) != ndim + 2:
+        raise ShapeError(f"Expected {ndim + 2}-dimensional weight in {name}, but got weight of size {list(shape)}")
+    _check_types(input, weight, bias)
+    if type(groups) is not int:
+        raise ArgumentTypeError(f"{name}(): argument 'groups' must be int, not {type(groups).__name__}")
+    if groups < 1:
+        raise ShapeError("non-positive groups is not supported")
+    if shape[0] % groups:
+        raise ShapeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size {list(shape)} instead"
+        )
+    if 0 in shape[2:]:
+        raise ShapeError(f"the kernel has no elements: weight of size {list(shape)}")
+    return input._data.ndim == ndim + 2
+
+
+def _check_types(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    kind = input._data.dtype
+    if weight._data.dtype != kind:
+        raise DTypeError(
+            f"Input type ({scalar_name(kind)}Tensor) and weight type ({scalar_name(weight._data.dtype)}Tensor) should "
+            "be the same: convert one with tensor.to(dtype)"
+        )
+    if bias is not None and bias._data.dtype != kind:
+        raise DTypeError(
+            f"Input type ({scalar_name(kind).lower()}) and bias type ({scalar_name(bias._data.dtype).lower()}) should "
+            "be the same"
+        )
+    if kind.kind == "b":
+        raise UnsupportedDTypeError("a convolution is not implemented for 'Bool'; convert the input, as with .float()")
+
+
+def _check_channels(how: str, weight_shape: Ints, x_shape: Ints, expected: int) -> None:
+    if x_shape[1] != expected:
+        raise ShapeError(
+            f"Given {how}, weight of size {list(weight_shape)}, expected input{list(x_shape)} to have {expected} "
+            f"channels, but got {x_shape[1]} channels instead"
+        )
+
+
+def _check_bias(given: str, bias: Tensor | None, outputs: int) -> None:
+    if bias is not None and bias._data.shape != (outputs,):
+        raise ShapeError(
+            f"Given {given}, expected bias to be 1-dimensional with {outputs} elements, but got bias of size "
+            f"{list(bias.shape)} instead"
+        )
+
+
+def _check_lengths(x_shape: Ints, sizes: Ints, stride: Ints, pads: Pads, dilation: Ints) -> None:
+    lengths = x_shape[2:]
+    if min(map(window_count, lengths, sizes, stride, pads, dilation)) < 1:
+        padded = [n + sum(pad) for n, pad in zip(lengths, pads, strict=True)]
+        reach = [d * (k - 1) + 1 for d, k in zip(dilation, sizes, strict=True)]
+        raise ShapeError(
+            f"Calculated padded input size per channel: {_by(padded)}. Kernel size: {_by(reach)}. Kernel size can't be "
+            "greater than actual input size"
+        )
+    if 0 in lengths:
+        raise ShapeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x_shape)}")
+
+
+def _by(lengths: Any) -> str:
+    return f"({' x '.join(map(str, lengths))})"
+
+
+def _setting(value: Any, ndim: int, what: str, least: int) -> Ints:
+    """A setting for each spatial dimension.
+
+    Raises:
+        ShapeError: there are neither one nor ``ndim`` ints, or one is too small.
+    """
+    found = spread(value, ndim, what)
+    if found is None:
+        raise ShapeError(
+            f"expected {what} to be a single integer value or a list of {ndim} values to match the convolution "
+            f"dimensions, but got {what}={list(value)}"
+        )
+    if min(found) < least:
+        raise ShapeError(f"{'non-positive' if least else 'negative'} {what} is not supported")
+    return found
+
+
+def _padding(padding: Any, ndim: int, sizes: Ints, stride: Ints, dilation: Ints) -> Pads:
+    """Zeros before and after each spatial dimension."""
+    if not isinstance(padding, str):
+        return tuple([(each, each) for each in _setting(padding, ndim, "padding", 0)])
+    if padding == "valid":
+        return ((0, 0),) * ndim
+    if padding != "same":
+        raise ShapeError(f"Invalid padding string: '{padding}'; it is one of 'valid', 'same'")
+    if any(each != 1 for each in stride):
+        raise ShapeError("padding='same' is not supported for strided convolutions")
+    return tuple([(d * (k - 1) // 2, d * (k - 1) - d * (k - 1) // 2) for d, k in zip(dilation, sizes, strict=True)])
