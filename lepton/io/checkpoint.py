@@ -10,6 +10,7 @@ from typing import Any
 from lepton.backend import devices
 from lepton.errors import ArgumentTypeError, CheckpointError
 from lepton.io import atomic, container, tree
+from lepton.io.strict import damaged
 
 _WANTED = frozenset((tree.VERSION_KEY, tree.ROOT_KEY))
 
@@ -102,5 +103,5 @@ def _contents(reader: container.Reader, device: devices.device) -> Any:
     made = tree.decode(metadata.pop(tree.ROOT_KEY), reader, device)
     unread = reader.unread()
     if unread:
-        raise tree.damaged(f"it holds tensor {unread[0]!r}, which its tree does not mention ({len(unread)} in all)")
+        raise damaged(f"it holds tensor {unread[0]!r}, which its tree does not mention ({len(unread)} in all)")
     return made

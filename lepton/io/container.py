@@ -221,7 +221,9 @@ def _checked_entry(name: str, what: str, fields: dict[str, Any]) -> Entry:
     if type(shape) is not list or len(shape) > _MOST_DIMENSIONS or not all(map(_is_size, shape)):
         raise damaged(f"tensor {name!r} has the shape {shorten(shape)}, which is not a list of lengths")
     if type(offsets) is not list or len(offsets) != 2 or not all(map(_is_size, offsets)):
-        raise damaged(f"tensor {name!r} has the data_offsets {shorten(offsets)}, which are not two positions in the file")
+        raise damaged(
+            f"tensor {name!r} has the data_offsets {shorten(offsets)}, which are not two positions in the file"
+        )
     start, end = offsets
     elements, stretched = 1, _ITEMSIZE[type_]
     for length in shape:
@@ -314,7 +316,7 @@ class Reader:
         dtype = numpy_dtype(_NUMPY_NAMES[entry.type], f"tensor {entry.name!r}")
         array = np.empty(entry.shape, dtype.newbyteorder("<"))
         flat = array.reshape(-1).view(np.uint8)
-        self._fill(self._data + entry.start, memoryview(flat))
+        self._fill(self._data + entry.start, flat.data)
         if entry.type == "BOOL" and flat.size and flat.max() > 1:
             raise damaged(f"tensor {entry.name!r} of dtype BOOL has a byte that is neither 0 nor 1")
         return array.astype(dtype, copy=False)
@@ -416,4 +418,4 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
     """Write the bytes of the arrays one after the other; at most one of them is copied at a time."""
     for array in arrays.values():
         plain = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-        file.write(memoryview(plain.reshape(-1).view(np.uint8)))
+        file.write(plain.reshape(-1).view(np.uint8).data)

@@ -28,8 +28,8 @@ VERSION_KEY = "lepton.tree"
 ROOT_KEY = "lepton.root"
 
 MAX_NESTING = 64  # a level takes at most three of JSON's
-_SCALARS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_SCALARS += ("float16", "float32", "float64", "bfloat16")
+_INTEGERS = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_SCALARS = (*_INTEGERS, "float16", "float32", "float64", "bfloat16")
 _HEXADECIMAL = re.compile(r"-?0x[0-9a-f]+\Z")
 _KEY_TYPES = (str, int, float, bool, type(None))
 
@@ -186,7 +186,7 @@ def _at(path: str) -> str:
 
 
 def _number_of(scalar: np.generic) -> bool | int | float:
-    return float(scalar) if scalar.dtype.kind not in "biu" else scalar.item()  # type: ignore[arg-type]
+    return scalar.item() if scalar.dtype.name in _INTEGERS else float(scalar)
 
 
 # ---------------------------------------------------------------------- from JSON
