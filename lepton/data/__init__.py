@@ -11,7 +11,7 @@ from lepton.data.dataset import (
     TensorDataset,
     random_split,
 )
-from lepton.data.loader import DataLoader, get_worker_info
+from lepton.data.loader import DataLoader
 from lepton.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -20,6 +20,7 @@ from lepton.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
+from lepton.data.workers import get_worker_info
 
 __all__ = [
     "BatchSampler",

@@ -2,90 +2,132 @@
 
 from __future__ import annotations
 
-import collections.abc
+import copy
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from lepton.autograd.ops.joining import Stack
 from lepton.autograd.tensor import Tensor
-from lepton.backend import devices
-from lepton.errors import ArgumentError, ArgumentTypeError
+from lepton.backend import devices, dtypes
+from lepton.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 
 def default_convert(data: Any) -> Any:
-    """NumPy arrays inside nested dicts, lists and tuples as tensors; the rest unchanged."""
+    """NumPy arrays and scalars inside nested dicts, lists and tuples as tensors; the rest unchanged.
+
+    As in PyTorch, a plain tuple comes back as a list. An array and its tensor share memory.
+    """
     if isinstance(data, Tensor):
         return data
-    if isinstance(data, (np.ndarray, np.generic)) and data.dtype.kind in "biuf":
-        return Tensor(np.asarray(data))
-    return _map_children(data, default_convert)
-
-
-def _map_children(data: Any, function: Any) -> Any:
-    if isinstance(data, collections.abc.Mapping):
-        return {key: function(value) for key, value in data.items()}
-    if isinstance(data, tuple):
-        children = [function(each) for each in data]
-        return type(data)(*children) if hasattr(data, "_fields") else tuple(children)
-    if isinstance(data, collections.abc.Sequence) and not isinstance(data, (str, bytes)):
-        return [function(each) for each in data]
+    if _is_numeric(data):
+        return _as_tensor(data)
+    if isinstance(data, Mapping):
+        return _like_mapping(data, default_convert, data.items())
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _like_sequence(data, [default_convert(each) for each in data])
     return data
 
 
 def default_collate(batch: list[Any]) -> Any:
     """Samples as one batch: tensors and arrays are stacked, numbers become a tensor, containers keep their form.
 
-    float → float64, int → int64, str and bytes stay a list; dicts, tuples (named ones too) and lists are collated
-    element by element.
+    float → float64, int → int64, str and bytes stay a list; dicts, lists and tuples (which become lists, named ones
+    stay) are collated element by element.
 
     Raises:
-        ArgumentError: tensors of different shapes, or sequences of different lengths. ArgumentTypeError: a sample of
-            another type.
+        ShapeError: tensors of different shapes, or sequences of different lengths. ArgumentError: an empty batch, or a
+            dict that lacks a key of the first. ArgumentTypeError: a sample of another type.
     """
+    if not len(batch):
+        raise ArgumentError("default_collate: the batch is empty; give it at least one sample")
     first = batch[0]
     if isinstance(first, Tensor):
         return _stacked(batch)
-    if isinstance(first, (np.ndarray, np.generic)) or devices.is_array(first):
-        if isinstance(first, (np.ndarray, np.generic)) and first.dtype.kind not in "biuf":
-            raise ArgumentTypeError(f"default_collate: NumPy arrays of {first.dtype} cannot become tensors")
-        return _stacked([Tensor(np.asarray(each) if isinstance(each, np.generic) else each) for each in batch])
-    if isinstance(first, bool):
-        return Tensor(np.array(batch))
-    if isinstance(first, float):
-        return Tensor(np.array(batch, np.float64))
-    if isinstance(first, int):
-        return Tensor(np.array(batch, np.int64))
+    if _is_numeric(first):
+        return _stacked([_as_tensor(each) for each in batch])
+    if isinstance(first, (bool, int, float)):
+        return _numbers(batch)
     if isinstance(first, (str, bytes)):
-        return list(batch)
-    if isinstance(first, collections.abc.Mapping):
-        return {key: default_collate([sample[key] for sample in batch]) for key in first}
-    if isinstance(first, collections.abc.Sequence):
-        return _collated_sequences(batch)
+        return batch
+    if isinstance(first, Mapping):
+        return _like_mapping(first, default_collate, ((key, _values(batch, key)) for key in first))
+    if isinstance(first, Sequence):
+        _check_lengths(batch)
+        return _like_sequence(first, [default_collate(list(column)) for column in zip(*batch, strict=True)])
+    what = f"NumPy arrays of {first.dtype}" if isinstance(first, np.ndarray) else type(first).__name__
     raise ArgumentTypeError(
-        "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; "
-        f"found {type(first).__name__}"
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {what}; convert "
+        "the samples in the dataset, or pass a collate_fn"
     )
 
 
-def _collated_sequences(batch: list[Any]) -> Any:
-    first = batch[0]
+def _is_numeric(data: Any) -> bool:
+    """Whether it is an array or a scalar of an array library, and of numbers (not of strings or objects)."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        return data.dtype.kind in "biuf" or data.dtype.name == "bfloat16"
+    return devices.is_array(data)
+
+
+def _as_tensor(data: Any) -> Tensor:
+    dtypes.of(data.dtype)  # refuses the number types that tensors do not have
+    return Tensor(np.asarray(data) if isinstance(data, np.generic) else data)
+
+
+def _numbers(batch: list[Any]) -> Tensor:
+    """float → float64, bool and int as NumPy takes them, and a mixture of int and float → the default type."""
+    if isinstance(batch[0], float):
+        return Tensor(np.array(batch, np.float64))
+    made = np.array(batch)
+    if made.dtype.kind == "f":
+        made = made.astype(dtypes.get_default_dtype().numpy)
+    if made.dtype.kind not in "bif":
+        raise ArgumentTypeError(f"default_collate: cannot make a tensor of {batch[:4]!r}{'…' if batch[4:] else ''}")
+    return Tensor(made)
+
+
+def _values(batch: list[Any], key: Any) -> list[Any]:
+    for number, sample in enumerate(batch):
+        if key not in sample:
+            raise ArgumentError(
+                f"default_collate: sample {number} of the batch has no key {key!r}, which the first one has; its keys "
+                f"are {list(sample)!r}"
+            )
+    return [sample[key] for sample in batch]
+
+
+def _like_mapping(form: Any, function: Callable[[Any], Any], items: Iterable[tuple[Any, Any]]) -> Any:
+    """A mapping of the same type and other properties, with ``function`` of these items."""
+    made = {key: function(value) for key, value in items}
+    if type(form) is dict:
+        return made
+    try:
+        if not isinstance(form, MutableMapping):
+            return type(form)(made)  # type: ignore[call-arg]
+        clone = copy.copy(form)
+        clone.update(made)
+    except TypeError:  # its type can be neither copied nor made of a dict
+        return made
+    return clone
+
+
+def _like_sequence(form: Any, items: list[Any]) -> Any:
+    return type(form)(*items) if hasattr(form, "_fields") else items
+
+
+def _check_lengths(batch: list[Any]) -> None:
     lengths = {len(sample) for sample in batch}
     if len(lengths) > 1:
-        raise ArgumentError(f"each element in list of batch should be of equal size; found sizes {sorted(lengths)}")
-    columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
-    if isinstance(first, tuple):
-        return type(first)(*columns) if hasattr(first, "_fields") else columns
-    return columns
+        raise ShapeError(f"each element in list of batch should be of equal size; found sizes {sorted(lengths)}")
 
 
 def _stacked(tensors: list[Tensor]) -> Tensor:
-    shapes = {tuple(each._data.shape) for each in tensors}
+    shapes = list(dict.fromkeys(tuple(each._data.shape) for each in tensors))
     if len(shapes) > 1:
-        different = " and ".join(str(list(shape)) for shape in sorted(shapes)[:2])
-        raise ArgumentError(
-            f"default_collate: the samples of a batch have different shapes ({different}), so they cannot be stacked; "
-            "bring them to one shape (for images with Resize), or pass a collate_fn"
+        raise ShapeError(
+            f"stack expects each tensor to be equal size, but got {list(shapes[0])} and {list(shapes[1])} in one "
+            "batch; bring the samples to one shape (images with Resize), or pass a collate_fn"
         )
     result: Tensor = Stack(0)(*tensors)
     return result

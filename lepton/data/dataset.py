@@ -41,10 +41,17 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Sample i is the i-th row of each tensor.
 
     Raises:
-        ArgumentError: the tensors have different first lengths.
+        ArgumentError: no tensors, or of different first lengths. ArgumentTypeError: something else than tensors.
     """
 
     def __init__(self, *tensors: Tensor) -> None:
+        if not tensors:
+            raise ArgumentError("TensorDataset needs at least one tensor")
+        for each in tensors:
+            if not isinstance(each, Tensor):
+                raise ArgumentTypeError(
+                    f"TensorDataset takes tensors, but got a {type(each).__name__}; convert it with lepton.as_tensor"
+                )
         lengths = [len(each) for each in tensors]
         if len(set(lengths)) > 1:
             raise ArgumentError(f"Size mismatch between tensors: their first dimensions are {lengths}")
@@ -134,7 +141,14 @@ class Subset(Dataset[T_co]):
         self.indices = indices
 
     def __getitem__(self, index: Any) -> T_co:
+        if isinstance(index, list):
+            return self.dataset[[self.indices[each] for each in index]]
         return self.dataset[self.indices[index]]
+
+    def __getitems__(self, indices: Sequence[int]) -> Sequence[T_co]:
+        numbers = [self.indices[each] for each in indices]
+        fetch_many = getattr(self.dataset, "__getitems__", None)
+        return fetch_many(numbers) if fetch_many else [self.dataset[number] for number in numbers]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -151,20 +165,23 @@ def random_split(
         generator: where the random order comes from; the default generator if None.
 
     Raises:
-        ArgumentError: the lengths do not sum to the dataset's, or a fraction is outside [0, 1].
+        ArgumentError: the lengths do not sum to the dataset's, one is negative or no whole number, or a fraction is
+            outside [0, 1].
     """
     total = len(dataset)  # type: ignore[arg-type]
-    counts = _counts_of_fractions(lengths, total) if math.isclose(sum(lengths), 1) and sum(lengths) <= 1 else lengths
+    counts = _counts_of_fractions(lengths, total) if math.isclose(sum(lengths), 1) else list(lengths)
     if sum(counts) != total:
         raise ArgumentError(
             f"Sum of input lengths does not equal the length of the input dataset: {list(lengths)} for {total} samples"
         )
+    if any(each < 0 or int(each) != each for each in counts):
+        raise ArgumentError(f"random_split: lengths must be whole numbers from 0 on, but got {list(lengths)}")
     order = random.permutation(total, generator).tolist()
     ends = list(itertools.accumulate(int(each) for each in counts))
     return [Subset(dataset, order[end - int(count) : end]) for end, count in zip(ends, counts, strict=True)]
 
 
-def _counts_of_fractions(fractions: Sequence[float], total: int) -> list[int]:
+def _counts_of_fractions(fractions: Sequence[float], total: int) -> list[int | float]:
     for index, fraction in enumerate(fractions):
         if not 0 <= fraction <= 1:
             raise ArgumentError(f"Fraction at index {index} is not between 0 and 1: {fraction}")
@@ -173,5 +190,7 @@ def _counts_of_fractions(fractions: Sequence[float], total: int) -> list[int]:
         counts[index % len(counts)] += 1
     for index, count in enumerate(counts):
         if count == 0:
-            warnings.warn(f"Length of split at index {index} is 0. This might result in an empty dataset.", stacklevel=3)
-    return counts
+            warnings.warn(
+                f"Length of split at index {index} is 0. This might result in an empty dataset.", stacklevel=3
+            )
+    return list(counts)

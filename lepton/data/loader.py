@@ -10,45 +10,32 @@ they do not depend on how many workers there are or which is quicker.
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from typing import Any, NamedTuple
+from concurrent.futures import Future
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from lepton.backend import random
 from lepton.data.collate import default_collate, default_convert
 from lepton.data.dataset import Dataset, IterableDataset
 from lepton.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from lepton.errors import ArgumentError, DataError
+from lepton.data.workers import WorkerInfo, Workers
+from lepton.errors import ArgumentError, ArgumentTypeError
+
+T_co = TypeVar("T_co", covariant=True)
 
 _END = object()
+_FIXED = ("dataset", "batch_size", "sampler", "batch_sampler", "drop_last")
 
 
-class WorkerInfo(NamedTuple):
-    """What :func:`get_worker_info` tells a worker about itself."""
+class _Position(NamedTuple):
+    """Where a pass is: the states of the generators at its beginning, and how many batches it has given."""
 
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
+    generators: list[bytes]
+    batches: int
 
 
-class _Here(threading.local):
-    worker: WorkerInfo | None = None
-
-
-_here = _Here()
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker thread: its number, how many there are, its seed, its dataset. In the main thread None."""
-    return _here.worker
-
-
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Iterates over a dataset in batches; each ``iter(loader)`` is one pass.
 
     Args:
@@ -57,23 +44,28 @@ class DataLoader:
         shuffle: a new random order for every pass. sampler: another order. batch_sampler: the batches themselves.
         num_workers: threads that prepare batches ahead; 0 prepares each when it is asked for.
         collate_fn: makes a batch of a list of samples; :func:`default_collate` if None.
-        pin_memory: accepted for PyTorch's sake; it matters on a GPU only.
         drop_last: leave out a last batch that is too short.
         timeout: seconds to wait for a worker's batch; 0 waits for ever.
         worker_init_fn: called with the worker's number in each worker thread when it starts.
         generator: where orders and seeds come from; the default generator if None.
         prefetch_factor: batches that each worker prepares ahead (2 if None).
+        pin_memory, pin_memory_device, multiprocessing_context, persistent_workers, in_order: accepted for PyTorch's
+            sake; threads need none of them, and batches always come in order.
 
     Raises:
-        ArgumentError: options that exclude each other or are out of range.
+        ArgumentError: options that exclude each other or are out of range. ArgumentTypeError: ``num_workers`` is no int.
+        DataError: while iterating, a worker took longer than ``timeout``. What a dataset raises, in a worker too, comes
+            out of the loop that asks for batches.
 
     A pass can be left and gone on with later: ``loader.state_dict()`` says where the current pass is, and a pass begun
-    after ``load_state_dict`` goes on with the next batch, the same bits as if never left.
+    after ``load_state_dict`` goes on with the next batch, the same bits as if never left. That takes a dataset that
+    gives the same sample for the same number and random draws, and generators that nobody else draws from meanwhile;
+    with the default generator, its own state has to be restored beside the loader's.
     """
 
     def __init__(
         self,
-        dataset: Dataset[Any],
+        dataset: Dataset[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Sampler[Any] | Iterable[Any] | None = None,
@@ -84,35 +76,50 @@ class DataLoader:
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
         generator: random.Generator | None = None,
         *,
         prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         _check_options(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
-        _check_workers(num_workers, timeout, prefetch_factor)
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         self.dataset = dataset
         self.num_workers = num_workers
         self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
+        self.multiprocessing_context = multiprocessing_context
+        self.persistent_workers = persistent_workers
+        self.in_order = in_order
         self.timeout = timeout
         self.worker_init_fn = worker_init_fn
         self.generator = generator
-        self.prefetch_factor = 2 if prefetch_factor is None else prefetch_factor
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
         self._streams = isinstance(dataset, IterableDataset)
-        if sampler is None and not self._streams:
+        if sampler is None and batch_sampler is None and not self._streams:
             sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)  # type: ignore[arg-type]
-        self.sampler = sampler
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         elif batch_size is not None and sampler is not None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
         batched = batch_sampler is not None or batch_size is not None
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
-        self._resume: dict[str, Any] | None = None
-        self._pass_state: bytes | None = None
-        self._delivered = 0
+        self._resume: _Position | None = None
+        self._pass: _Pass | None = None
+        self._made = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _FIXED and "_made" in self.__dict__:
+            raise ArgumentError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized; make another loader"
+            )
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
         if self._streams:
@@ -120,189 +127,233 @@ class DataLoader:
             if self.batch_size is None:
                 return samples
             return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
-        return len(self.sampler if self.batch_sampler is None else self.batch_sampler)  # type: ignore[arg-type]
+        return len(self._numbers)  # type: ignore[arg-type]
+
+    @property
+    def _numbers(self) -> Iterable[Any]:
+        """What the batches are made of: lists of sample numbers, or single ones where nothing is batched."""
+        numbers = self.sampler if self.batch_sampler is None else self.batch_sampler
+        assert numbers is not None
+        return numbers
+
+    def __iter__(self) -> Iterator[Any]:
+        source, position = self._begin()
+        current = self._pass = _Pass(self, source, position)
+        return current.batches()
 
     # ------------------------------------------------------------------ where a pass is
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the current pass is: the generator's state at its beginning, and the batches that it has given."""
-        return {"generator": None if self._pass_state is None else list(self._pass_state), "batches": self._delivered}
+        """Where the pass is that was begun last: its generators' states at its beginning, and the batches it has given.
+
+        ``length`` is the number of batches of a whole pass (None if that is unknown).
+        """
+        position = self._resume if self._pass is None else self._pass.position
+        generators, batches = position or _Position([], 0)
+        return {"generators": list(generators), "batches": batches, "length": _length_of(self)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next ``iter(loader)`` go on where ``state_dict`` was taken, instead of beginning a pass.
 
         Raises:
-            ArgumentError: it is not what :meth:`state_dict` gives; nothing is changed then.
+            ArgumentError: it is not what :meth:`state_dict` gives, or is of a loader with other batches.
+                RandomError: a generator's state in it is damaged. Nothing is changed then.
         """
-        state, batches = state_dict.get("generator"), state_dict.get("batches")
-        if set(state_dict) != {"generator", "batches"} or not isinstance(batches, int) or batches < 0:
-            raise ArgumentError(f"this is no state of a DataLoader: {state_dict!r}")
-        if state is not None:
-            random.Generator().set_state_bytes(bytes(state))
-        self._resume = dict(state_dict)
+        if set(state_dict) != {"generators", "batches", "length"}:
+            raise ArgumentError(f"this is no state of a DataLoader: its keys are {sorted(map(str, state_dict))}")
+        generators, batches, length = state_dict["generators"], state_dict["batches"], state_dict["length"]
+        if length != _length_of(self):
+            raise ArgumentError(
+                f"the state is of a DataLoader with {length} batches, and this one has {_length_of(self)}: the dataset "
+                "or the batch size is another one"
+            )
+        if not isinstance(batches, int) or batches < 0 or (length is not None and batches > length):
+            raise ArgumentError(
+                f"the state of the DataLoader is damaged: it stands after batch {batches!r} of {length}"
+            )
+        expected = len(self._generators())
+        if generators and len(generators) != expected:
+            raise ArgumentError(
+                f"the state is of a DataLoader with {len(generators)} generators, and this one has {expected}"
+            )
+        for state in generators:
+            random.Generator().set_state_bytes(state)
+        self._resume, self._pass = _Position(list(generators), batches) if generators else None, None
 
-    def _begin(self) -> tuple[random.Generator, int]:
-        """Begin a pass, or go on with one: the generator to draw its order from, and how many batches to pass over."""
-        source = random.current_generator() if self.generator is None else self.generator
+    def _generators(self) -> list[random.Generator]:
+        """The loader's generator, then those of its samplers that are others."""
+        found = [random.current_generator() if self.generator is None else self.generator]
+        for sampler in (self.batch_sampler, getattr(self.batch_sampler, "sampler", None), self.sampler):
+            own = getattr(sampler, "generator", None)
+            if isinstance(own, random.Generator) and all(own is not each for each in found):
+                found.append(own)
+        return found
+
+    def _begin(self) -> tuple[random.Generator, _Position]:
+        """Begin a pass or go on with one: the generator to draw its order from, and where it is."""
+        generators = self._generators()
         resumed, self._resume = self._resume, None
-        if resumed is None or resumed["generator"] is None:
-            self._pass_state, self._delivered = source.get_state_bytes(), 0
-            return source, 0
-        self._pass_state, self._delivered = bytes(resumed["generator"]), resumed["batches"]
+        if resumed is None:
+            return generators[0], _Position([each.get_state_bytes() for each in generators], 0)
         if self.generator is None:  # whoever restores the default generator restores it to where the pass was left
-            source = random.Generator()
-        source.set_state_bytes(self._pass_state)
-        return source, self._delivered
+            generators[0] = random.Generator()
+        for generator, state in zip(generators, resumed.generators, strict=True):
+            generator.set_state_bytes(state)
+        return generators[0], resumed
 
-    # ------------------------------------------------------------------ a pass
 
-    def __iter__(self) -> Iterator[Any]:
-        source, skipped = self._begin()
+class _Pass:
+    """One pass over a loader's dataset; its order is drawn when it is made."""
+
+    def __init__(self, loader: DataLoader[Any], source: random.Generator, position: _Position) -> None:
+        self.loader = loader
+        self.position: _Position | None = position
         with random.using(source):
-            seed = int(random.integers((), 0, 2**62))
-            if self._streams:
-                return self._counted(self._stream_batches(seed), skipped)
-            numbers: Iterable[Any] = self.sampler if self.batch_sampler is None else self.batch_sampler  # type: ignore[assignment]
-            if hasattr(numbers, "__len__"):  # one without may be endless; its order is then drawn as it is asked for
-                numbers = list(numbers)
-        return self._counted(self._numbered_batches(itertools.islice(numbers, skipped, None), seed, skipped), 0)
+            self.seed = int(random.integers((), 0, 2**62))
+            self.numbers: Iterable[Any] = () if loader._streams else self._order(loader._numbers)
 
-    def _counted(self, batches: Iterator[Any], skipped: int) -> Iterator[Any]:
+    def _order(self, numbers: Iterable[Any]) -> Iterable[Any]:
+        """The numbers as a list, or, where there may be no end of them, drawn as they are asked for."""
+        if _length_of(numbers) is not None:
+            return list(numbers)
+        return self._endless(iter(numbers), random.stream(self.seed, "order"))
+
+    @staticmethod
+    def _endless(numbers: Iterator[Any], stream: random.Generator) -> Iterator[Any]:
+        while True:
+            with random.using(stream):
+                number = next(numbers, _END)
+            if number is _END:
+                return
+            yield number
+
+    def batches(self) -> Iterator[Any]:
+        """The batches that are still to come, keeping count."""
+        assert self.position is not None
+        generators, given = self.position
+        made = self._from_stream(given) if self.loader._streams else self._by_number(given)
         try:
-            for _ in range(skipped):
-                next(batches, None)
-            for batch in batches:
-                self._delivered += 1
+            for batch in made:
+                given += 1
+                self.position = _Position(generators, given)
                 yield batch
-            self._pass_state, self._delivered = None, 0
+            self.position = None
         finally:
-            batches.close()  # type: ignore[attr-defined]
+            made.close()  # type: ignore[attr-defined]
 
-    def _numbered_batches(self, numbers: Iterator[Any], seed: int, first: int) -> Iterator[Any]:
-        tasks = ((lambda n=n, i=i: self._fetch(n, random.stream(seed, i))) for i, n in enumerate(numbers, first))
-        if self.num_workers == 0:
+    # ------------------------------------------------------------------ datasets by number
+
+    def _by_number(self, first: int) -> Iterator[Any]:
+        numbers = enumerate(itertools.islice(self.numbers, first, None), first)
+        tasks = ((lambda n=n, i=i: self._fetch(n, random.stream(self.seed, i))) for i, n in numbers)
+        if self.loader.num_workers == 0:
             for task in tasks:
                 yield task()
             return
-        pool = self._pool(seed)
+        workers = self._workers(range(self.loader.num_workers))
         try:
-            yield from self._ahead(pool, tasks, self.num_workers * self.prefetch_factor)
+            yield from self._ahead(workers, tasks)
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            workers.close()
 
     def _fetch(self, numbers: Any, stream: random.Generator) -> Any:
+        dataset, collate = self.loader.dataset, self.loader.collate_fn
         with random.using(stream):
-            if self.batch_sampler is None:
-                return self.collate_fn(self.dataset[numbers])
-            fetch_many = getattr(self.dataset, "__getitems__", None)
-            samples = fetch_many(numbers) if fetch_many else [self.dataset[number] for number in numbers]
-            return self.collate_fn(samples)
+            if self.loader.batch_sampler is None:
+                return collate(dataset[numbers])  # type: ignore[arg-type]
+            fetch_many = getattr(dataset, "__getitems__", None)
+            return collate(fetch_many(numbers) if fetch_many else [dataset[number] for number in numbers])
 
-    def _pool(self, seed: int) -> ThreadPoolExecutor:
-        waiting = list(range(self.num_workers))[::-1]
+    def _workers(self, ids: Iterable[int]) -> Workers:
+        loader = self.loader
+        infos = [WorkerInfo(number, loader.num_workers, self.seed + number, loader.dataset) for number in ids]
+        return Workers(infos, loader.worker_init_fn, loader.timeout)
 
-        def begin() -> None:
-            number = waiting.pop()
-            _here.worker = WorkerInfo(number, self.num_workers, seed + number, self.dataset)
-            if self.worker_init_fn is not None:
-                self.worker_init_fn(number)
-
-        return ThreadPoolExecutor(self.num_workers, thread_name_prefix="DataLoader", initializer=begin)
-
-    def _ahead(self, pool: ThreadPoolExecutor, tasks: Iterator[Callable[[], Any]], ahead: int) -> Iterator[Any]:
-        """The tasks' results in order, with ``ahead`` of them under way."""
+    def _ahead(self, workers: Workers, tasks: Iterator[Callable[[], Any]]) -> Iterator[Any]:
+        """The tasks' results in order, with some tasks more under way."""
+        ahead = self.loader.num_workers * (self.loader.prefetch_factor or 1)
         under_way: deque[Future[Any]] = deque()
         for task in tasks:
-            under_way.append(pool.submit(task))
+            under_way.append(workers.submit(task))
             if len(under_way) > ahead:
-                yield self._result(under_way.popleft())
+                yield workers.result(under_way.popleft())
         while under_way:
-            yield self._result(under_way.popleft())
-
-    def _result(self, future: Future[Any]) -> Any:
-        started = time.monotonic()
-        try:
-            return future.result(self.timeout or None)
-        except FutureTimeoutError:
-            if future.done():
-                raise
-            raise DataError(
-                f"DataLoader timed out after {time.monotonic() - started:.0f} seconds (timeout={self.timeout}); a "
-                "worker is stuck in the dataset's __getitem__, or needs longer"
-            ) from None
+            yield workers.result(under_way.popleft())
 
     # ------------------------------------------------------------------ streams
 
-    def _stream_batches(self, seed: int) -> Iterator[Any]:
-        if self.num_workers == 0:
-            yield from self._batches_of(iter(self.dataset), seed, 0)  # type: ignore[call-overload]
+    def _from_stream(self, skipped: int) -> Iterator[Any]:
+        loader = self.loader
+        if loader.num_workers == 0:
+            yield from itertools.islice(self._batches_of(iter(loader.dataset), 0), skipped, None)  # type: ignore[call-overload]
             return
-        lanes = [_Lane(self, number, seed) for number in range(self.num_workers)]
+        lanes: list[_Lane] = []
         try:
-            yield from self._in_turn(lanes)
+            lanes.extend(_Lane(self, number) for number in range(loader.num_workers))
+            yield from itertools.islice(self._in_turn(lanes), skipped, None)
         finally:
             for lane in lanes:
-                lane.pool.shutdown(wait=True, cancel_futures=True)
+                lane.workers.close()
 
-    def _in_turn(self, lanes: list[_Lane]) -> Iterator[Any]:
+    @staticmethod
+    def _in_turn(lanes: list[_Lane]) -> Iterator[Any]:
         open_lanes = deque(lanes)
         while open_lanes:
             lane = open_lanes.popleft()
-            batch = self._result(lane.take())
+            batch = lane.take()
             if batch is not _END:
                 yield batch
                 open_lanes.append(lane)
 
-    def _batches_of(self, samples: Iterator[Any], seed: int, worker: int) -> Iterator[Any]:
+    def _batches_of(self, samples: Iterator[Any], worker: int) -> Iterator[Any]:
         """Batches of a stream's samples; each batch draws from a random stream of its own."""
-        number = 0
-        while True:
-            with random.using(random.stream(seed, worker, number)):
+        for number in itertools.count():
+            with random.using(random.stream(self.seed, worker, number)):
                 batch = self._next_batch(samples)
             if batch is _END:
                 return
             yield batch
-            number += 1
 
     def _next_batch(self, samples: Iterator[Any]) -> Any:
-        if self.batch_size is None:
+        size, collate = self.loader.batch_size, self.loader.collate_fn
+        if size is None:
             sample = next(samples, _END)
-            return sample if sample is _END else self.collate_fn(sample)
-        held = []
-        for sample in samples:
-            held.append(sample)
-            if len(held) == self.batch_size:
-                break
-        if not held or (self.drop_last and len(held) < self.batch_size):
+            return sample if sample is _END else collate(sample)  # type: ignore[arg-type]
+        held = list(itertools.islice(samples, size))
+        if not held or (self.loader.drop_last and len(held) < size):
             return _END
-        return self.collate_fn(held)
+        return collate(held)
 
 
 class _Lane:
     """One worker of a stream: a thread that runs its own iterator over the dataset, some batches ahead."""
 
-    def __init__(self, loader: DataLoader, number: int, seed: int) -> None:
-        self.loader = loader
-        self.info = WorkerInfo(number, loader.num_workers, seed + number, loader.dataset)
-        self.seed = seed
-        self.pool = ThreadPoolExecutor(1, thread_name_prefix=f"DataLoader-{number}", initializer=self._begin)
+    def __init__(self, owner: _Pass, number: int) -> None:
+        self.owner = owner
+        self.number = number
         self.batches: Iterator[Any] | None = None
-        self.under_way = deque(self.pool.submit(self._next) for _ in range(loader.prefetch_factor))
-
-    def _begin(self) -> None:
-        _here.worker = self.info
-        if self.loader.worker_init_fn is not None:
-            self.loader.worker_init_fn(self.info.id)
+        self.workers = owner._workers([number])
+        ahead = owner.loader.prefetch_factor or 1
+        self.under_way = deque(self.workers.submit(self._next) for _ in range(ahead))
 
     def _next(self) -> Any:
-        if self.batches is None:
-            samples = iter(self.loader.dataset)  # type: ignore[call-overload]
-            self.batches = self.loader._batches_of(samples, self.seed, self.info.id)
+        if self.batches is None:  # begun in the worker, as the dataset may ask which one it is in
+            samples = iter(self.owner.loader.dataset)  # type: ignore[call-overload]
+            self.batches = self.owner._batches_of(samples, self.number)
         return next(self.batches, _END)
 
-    def take(self) -> Future[Any]:
-        self.under_way.append(self.pool.submit(self._next))
-        return self.under_way.popleft()
+    def take(self) -> Any:
+        """The next batch, or the mark of the end."""
+        self.under_way.append(self.workers.submit(self._next))
+        return self.workers.result(self.under_way.popleft())
+
+
+def _length_of(numbers: Any) -> int | None:
+    """How many there are; None where it is not known, as of a sampler without end or one batched from such."""
+    try:
+        return len(numbers)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def _check_options(
@@ -320,12 +371,14 @@ def _check_options(
             "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last"
         )
     if batch_size is None and drop_last:
-        raise ArgumentError(
-            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
-        )
+        raise ArgumentError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
+    if batch_size is not None and (not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0):
+        raise ArgumentError(f"batch_size should be a positive integer value, but got batch_size={batch_size}")
 
 
-def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None) -> None:
+def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
+    if not isinstance(num_workers, int):
+        raise ArgumentTypeError(f"num_workers option should be an int, but got {num_workers!r}")
     if num_workers < 0:
         raise ArgumentError(
             f"num_workers option should be non-negative; use num_workers=0 to disable threads, got {num_workers}"
@@ -336,3 +389,5 @@ def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None
         raise ArgumentError("prefetch_factor option could only be specified with num_workers > 0")
     if prefetch_factor is not None and prefetch_factor < 1:
         raise ArgumentError(f"prefetch_factor option should be positive, got {prefetch_factor}")
+    if persistent_workers and num_workers == 0:
+        raise ArgumentError("persistent_workers option needs num_workers > 0")

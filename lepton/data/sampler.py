@@ -9,7 +9,7 @@ import numpy as np
 
 from lepton.autograd.tensor import Tensor
 from lepton.backend import random
-from lepton.errors import ArgumentError
+from lepton.errors import ArgumentError, ArgumentTypeError
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -42,7 +42,8 @@ class RandomSampler(Sampler[int]):
         generator: where the order comes from; the default generator if None.
 
     Raises:
-        ArgumentError: ``num_samples`` is not a positive integer.
+        ArgumentError: ``num_samples`` is not a positive integer, or there is nothing to sample.
+            ArgumentTypeError: ``replacement`` is not a bool.
     """
 
     def __init__(
@@ -52,12 +53,13 @@ class RandomSampler(Sampler[int]):
         num_samples: int | None = None,
         generator: random.Generator | None = None,
     ) -> None:
-        if num_samples is not None and (not isinstance(num_samples, int) or num_samples <= 0):
-            raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        if not isinstance(replacement, bool):
+            raise ArgumentTypeError(f"replacement should be a boolean value, but got replacement={replacement!r}")
         self.data_source = data_source
         self.replacement = replacement
         self._num_samples = num_samples
         self.generator = generator
+        _check_num_samples(self.num_samples)
 
     @property
     def num_samples(self) -> int:
@@ -69,7 +71,7 @@ class RandomSampler(Sampler[int]):
         if self.replacement:
             yield from random.integers((wanted,), 0, length, generator=self.generator).tolist()
             return
-        for start in range(0, wanted, max(length, 1)):
+        for start in range(0, wanted, length):
             yield from random.permutation(length, self.generator)[: wanted - start].tolist()
 
     def __len__(self) -> int:
@@ -99,7 +101,9 @@ class WeightedRandomSampler(Sampler[int]):
         generator: where the draws come from; the default generator if None.
 
     Raises:
-        ArgumentError: ``num_samples`` is not positive, or the weights are not one row.
+        ArgumentError: ``num_samples`` is not a positive integer, or the weights are not one row.
+            ArgumentTypeError: ``replacement`` is not a bool. RandomError: while iterating, a weight is negative or not
+            finite, they are all 0, or without replacement there are fewer above 0 than ``num_samples``.
     """
 
     def __init__(
@@ -109,8 +113,9 @@ class WeightedRandomSampler(Sampler[int]):
         replacement: bool = True,
         generator: random.Generator | None = None,
     ) -> None:
-        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
-            raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")
+        _check_num_samples(num_samples)
+        if not isinstance(replacement, bool):
+            raise ArgumentTypeError(f"replacement should be a boolean value, but got replacement={replacement!r}")
         self.weights = np.asarray(weights, np.float64)
         if self.weights.ndim != 1:
             raise ArgumentError(f"weights should be a 1d sequence but given weights have shape {self.weights.shape}")
@@ -153,3 +158,8 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         samples = len(self.sampler)  # type: ignore[arg-type]
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
+
+
+def _check_num_samples(num_samples: Any) -> None:
+    if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+        raise ArgumentError(f"num_samples should be a positive integer value, but got num_samples={num_samples}")

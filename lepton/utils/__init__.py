@@ -1,0 +1,5 @@
+"""PyTorch's names for what lives in other rooms: ``lepton.utils.data`` is :mod:`lepton.data`."""
+
+from lepton.utils import data
+
+__all__ = ["data"]
