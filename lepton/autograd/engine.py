@@ -251,7 +251,7 @@ def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
             if g is not None:
                 _finish_leaf(work, node, g, node in work.owned, found)
             continue
-        saved = claimed.pop(node, None)
+        saved = claimed.get(node)
         if g is None:
             results: Any = (None,) * len(node.edges)
             values: Any = ()
@@ -262,6 +262,8 @@ def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
                 for index, place in captures.get(node, ()):
                     found[place] = g[index] if node.several else g
             values, results = _run_rule(work, node, g, node.saved if saved is None else saved)
+        if saved is not None:
+            del claimed[node]
         for edge, result in zip(node.edges, results, strict=False):
             if edge is None:
                 continue
@@ -288,6 +290,7 @@ def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
             counts[target] = left - 1
             if left == 1:
                 ready.append(target)
+        g = saved = values = results = result = None  # nothing outlives its use while the next rule runs
 
 
 def _run_rule(work: _Run, node: Op, g: Any, saved: Any) -> tuple[Any, Any]:

@@ -281,8 +281,11 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not STATE.grad_enabled:
             return results
         alone = not isinstance(results, tuple)
-        sealed = [_Sealed()(each, *_with_gradient(grads)) if isinstance(each, Tensor) else each
-                  for each in ((results,) if alone else results)]
+        sources = _with_gradient((*grads, *ctx.saved_tensors))
+        sealed = [
+            _Sealed()(each, *sources) if isinstance(each, Tensor) else each
+            for each in ((results,) if alone else results)
+        ]
         return sealed[0] if alone else tuple(sealed)
 
     return once

@@ -172,6 +172,8 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
 def rebase(target: Tensor, edge: Any) -> None:
     """Let gradients of ``target``, which was just written, go to ``edge``; through the base if it is a view."""
     retained = target._edge is not None and target.retains_grad
+    if retained:  # the gradient to keep is that of the new value
+        del target._watch().retained[target.output_nr]
     view = target._view
     if view is None:
         target._edge, target._needs = edge, True

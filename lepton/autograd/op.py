@@ -123,18 +123,12 @@ class Op:
         if type(out) is not np.ndarray:
             out = as_array(out)
         made = Tensor(out)
-        if STATE.grad_enabled:
-            if self.differentiable:
-                self._record(inputs, arrays, (made,))
-        elif STATE.inference:
-            made._cell = None
+        if STATE.grad_enabled and self.differentiable:
+            self._record(inputs, arrays, (made,))
         return made
 
     def _wrap_several(self, inputs: tuple[Any, ...], arrays: Any, outs: tuple[Any, ...]) -> tuple[Tensor, ...]:
         made = tuple([Tensor(as_array(each)) for each in outs])
-        if STATE.inference:
-            for each in made:
-                each._cell = None
         if STATE.grad_enabled and self.differentiable:
             self._record(inputs, arrays, made)
         return made

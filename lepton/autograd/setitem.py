@@ -50,7 +50,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     """
     check_writable(self)
     plan = Plan(index, self)
-    target = self if plan.basic == () else Slice(plan.basic)(self)
+    target = self if plan.basic is None else Slice(plan.basic)(self)
     source = value if isinstance(value, Tensor) else Tensor(_as_array_like(value, self._data))
     if plan.advanced is None:
         copy_(target, _without_leading_ones(source, target._data.ndim))

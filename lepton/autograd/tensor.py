@@ -58,7 +58,7 @@ class Tensor:
         self._data = data
         self._needs = False
         self._edge: Any = None
-        self._cell: list[int] | None = [0]
+        self._cell: list[int] | None = None if STATE.inference else [0]
         self._view: View | None = None
         self._hooks: LeafHooks | None = None
         self._grad: Tensor | None = None

@@ -360,11 +360,11 @@ def test_grad_of_a_result_warns():
 
 def test_hooks_under_create_graph_are_differentiable():
     x = leaf(2)
-    x.register_hook(lambda g: g * g)
+    handle = x.register_hook(lambda g: g * g)
     (x * x).sum().backward(create_graph=True)
     assert x.grad.tolist() == [16]
     g = x.grad
-    x.grad = None
+    handle.remove()
     (h,) = grad(g.sum(), x)
     assert h.tolist() == [16]  # d(4x²)/dx
     x.grad = None

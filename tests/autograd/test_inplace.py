@@ -197,7 +197,7 @@ def test_in_place_inputs_overlap():
 
 def test_inference_tensors():
     with lepton.inference_mode():
-        x = lepton.ones(2)
+        x = lepton.ones(2, dtype=lepton.float64)
         x.add_(1.0)
         assert x.is_inference()
     with pytest.raises(GradError, match="outside InferenceMode"):
