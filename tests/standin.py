@@ -233,7 +233,7 @@ FUNCTIONS = _words(
     fmod frexp full full_like gcd gradient greater greater_equal heaviside histogram hsplit hstack hypot i0
     identity in1d indices inner interp intersect1d invert isclose isfinite isin isinf isnan isneginf isposinf
     kron lcm ldexp left_shift less less_equal lexsort linspace log log10 log1p log2 logaddexp logaddexp2
-    logical_and logical_not logical_or logical_xor logspace matmul max maximum mean median meshgrid min
+    logical_and logical_not logical_or logical_xor logspace matmul max maximum may_share_memory mean median meshgrid min
     minimum mod modf moveaxis multiply nan_to_num nanargmax nanargmin nancumprod nancumsum nanmax nanmean
     nanmedian nanmin nanprod nanstd nansum nanvar ndim negative nextafter nonzero not_equal ones ones_like
     outer pad partition percentile piecewise place positive power prod ptp put put_along_axis putmask quantile
@@ -241,7 +241,7 @@ FUNCTIONS = _words(
     right_shift rint roll rollaxis rot90 round searchsorted select setdiff1d shape sign signbit sin sinc sinh
     size sort split sqrt square squeeze stack std subtract sum swapaxes take take_along_axis tan tanh
     tensordot tile trace transpose tri tril tril_indices trim_zeros triu triu_indices true_divide trunc
-    union1d unique unravel_index unwrap vander var vdot vsplit vstack where zeros zeros_like"""
+    union1d unique unravel_index unwrap vander var shares_memory vdot vsplit vstack where zeros zeros_like"""
 )
 LINALG = _words(
     "cholesky cond det eigh eigvalsh inv lstsq matrix_norm matrix_power matrix_rank norm pinv qr slogdet solve svd "

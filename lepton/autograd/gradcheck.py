@@ -383,7 +383,7 @@ class _Check:
         v: list[Matrix | None] = [rng.uniform(0.1, 1.0, tuple(each.shape)) for each in outputs]
         once, twice = self._backward(outputs, v), self._backward(outputs, v)
         for place, first, again in zip(self.checked, once, twice, strict=True):
-            if first.size and not np.max(np.abs(first - again)) <= self.nondet_tol:
+            if not np.allclose(first, again, rtol=0, atol=self.nondet_tol, equal_nan=True):
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
                     f"gives different values for input {place}: they differ by {np.max(np.abs(first - again)):.6g}. "

@@ -175,7 +175,16 @@ def graph_of(outputs: Sequence[Any]) -> list[Any]:
     return list(seen)
 
 
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @named(SMOOTH)
+@pytest.mark.usefixtures("_no_collector")
 def test_the_graph_is_used_once_and_dies_without_the_garbage_collector(entry: Entry) -> None:
     for call in entry.cases:
         with naming(call):
@@ -191,13 +200,8 @@ def test_the_graph_is_used_once_and_dies_without_the_garbage_collector(entry: En
                 with pytest.raises(GradError, match="second time"):
                     LEPTON.root.autograd.backward(outputs, outgoing(outputs))
             watched = [weakref.ref(node) for node in nodes]
-            gc.collect()
-            gc.disable()
-            try:
-                del outputs, nodes
-                assert not any(each() is not None for each in watched), "the graph hangs in a reference cycle"
-            finally:
-                gc.enable()
+            del outputs, nodes
+            assert not any(each() is not None for each in watched), "the graph hangs in a reference cycle"
 
 
 @named([each for each in entries() if each.grad is False])

@@ -94,33 +94,40 @@ def type_name(tensor: Any) -> str:
 
 
 def tensor_differences(
-    mine: Any, other: Any, loose: float = 1.0, relative_to: str = "result", compare: str = "values", narrowest: str = ""
+    mine: Any, other: Any, loose: float = 1.0, relative_to: str = "result", compare: str = "values"
 ) -> Iterator[Difference]:
-    """How a tensor of ours differs from PyTorch's; ``narrowest`` is a type in which some step rounded."""
+    """How a tensor of ours differs from PyTorch's."""
     if tuple(mine.shape) != tuple(other.shape):
         yield "shape", f"{tuple(mine.shape)}, PyTorch has {tuple(other.shape)}"
         return
     kind = type_name(other)
     if type_name(mine) != kind:
         yield "dtype", f"{type_name(mine)}, PyTorch has {kind}"
-    if compare != "values":
-        return
-    found = LEPTON.host(mine).astype(np.float64) if kind in RTOL else LEPTON.host(mine)
-    right = TORCH.host(other).astype(np.float64) if kind in RTOL else TORCH.host(other)
-    wrong = ~near(found, right, RTOL.get(narrowest or kind, 0.0) * loose, relative_to, kind)
+    if compare == "values":
+        found, right = LEPTON.host(mine), TORCH.host(other)
+        yield from value_differences(found, right, near(found, right, RTOL.get(kind, 0.0) * loose, relative_to))
+
+
+def value_differences(found: Any, right: Any, equal: Any) -> Iterator[Difference]:
+    """The elements that are not equal."""
+    wrong = ~equal
     if wrong.any():
         where = f" at {np.argwhere(wrong)[:6].tolist()}" if wrong.ndim else ""
         yield "value", f"{shown(found[wrong])}, PyTorch has {shown(right[wrong])}{where} of {wrong.size}"
 
 
-def near(found: Any, right: Any, rtol: float, relative_to: str, kind: str) -> Any:
-    """Where two arrays agree: equal where infinite or nan, near where finite."""
+def near(found: Any, right: Any, rtol: float, relative_to: str = "result", floor: float = 0.0) -> Any:
+    """Where two arrays agree: equal where infinite or nan, near where finite.
+
+    Relative to each element or to the largest one, and at least to ``floor``.
+    """
     if rtol == 0.0:
         return found == right
-    tiny = float(np.finfo(kind if kind != "bfloat16" else "float32").tiny)
+    tiny = float(np.finfo(right.dtype).tiny)
+    found, right = found.astype(np.float64), right.astype(np.float64)
     scale = np.abs(right)
     if relative_to == "result":
-        scale = np.full(scale.shape, np.max(scale[np.isfinite(scale)], initial=0.0))
+        scale = np.full(scale.shape, np.max(scale[np.isfinite(scale)], initial=floor))
     with np.errstate(invalid="ignore"):
         inside = np.abs(found - right) <= rtol * scale + tiny
     return np.where(np.isfinite(right), inside, (found == right) | (np.isnan(found) & np.isnan(right)))
@@ -195,13 +202,28 @@ def _derive_again(library: Library, leaves: list[Any], found: list[Any], arrivin
 def _named(
     aspect: str, entry: Entry, labels: Sequence[str], ours: Sequence[Any], theirs: Sequence[Any], narrowest: str
 ) -> Iterator[Difference]:
+    """Compare gradients; no gradient and a gradient of zeros say the same.
+
+    Tolerances follow the narrowest type in which a step may have rounded. A second derivative that vanishes is a sum of
+    first ones that cancel, so it is measured against 1; and ours may be finite where PyTorch's is nan.
+    """
+    rtol = RTOL[narrowest] * entry.loose * GRADIENT_ROOM
     for label, mine, other in zip(labels, ours, theirs, strict=True):
-        if mine is None or other is None:  # no gradient and a gradient of zeros say the same
-            library, present = (LEPTON, mine) if other is None else (TORCH, other)
-            if present is not None and np.any(library.host(present)):
-                yield aspect, f"of {label}: {shown(library.host(present))} only in {type(library).__name__}"
+        if mine is None and other is None:
             continue
-        for _, text in tensor_differences(mine, other, entry.loose * GRADIENT_ROOM, narrowest=narrowest):
+        if mine is not None and other is not None:
+            for kind, text in tensor_differences(mine, other, compare="meta"):
+                yield aspect, f"of {label}: {kind} {text}"
+        found = None if mine is None else LEPTON.host(mine)
+        right = np.zeros_like(found) if other is None else TORCH.host(other)
+        found = np.zeros_like(right) if found is None else found
+        if found.shape != right.shape:
+            continue
+        again = aspect == "second order"
+        equal = near(found, right, rtol, floor=1.0 if again else 0.0)
+        for _, text in value_differences(
+            found, right, equal | (np.isnan(right) & np.isfinite(found)) if again else equal
+        ):
             yield aspect, f"of {label}: {text}"
 
 
