@@ -40,7 +40,7 @@ def two_norm(x: Array, axes: tuple[int, ...] | None, keepdims: bool) -> Array:
     squares = total(x * x, axes, keepdims)
     limits = np.finfo(x.dtype)
     # a sum of squares this small may have lost its smallest terms; 0 can only be told from that by looking
-    if squares.size == 0 or (squares.min() > limits.tiny / limits.eps and squares.max() < limits.max):
+    if x.size == 0 or (squares.min() > limits.tiny / limits.eps and squares.max() < limits.max):
         return squares**0.5
     peak = abs(x).max(axis=axes, keepdims=True)
     scale = xp(x).where((peak > 0) & (peak < math.inf), peak, xp(x).ones_like(peak))
