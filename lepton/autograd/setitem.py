@@ -16,16 +16,19 @@ from lepton.errors import ShapeError
 
 
 class PutAt(Op):
-    """z = x with v at index          ∂L/∂x = g with 0 at index,  ∂L/∂v = g[index] summed back to v"""
+    """z = x with v at index          ∂L/∂x = g with 0 at index,  ∂L/∂v = g[index] summed back to v
 
-    __slots__ = ("index", "source")
+    Where an element is written more than once the last write stands, and only that one has a gradient.
+    """
+
+    __slots__ = ("index", "unique", "source", "extent")
     saves = ("index",)
 
-    def __init__(self, index: tuple[Any, ...]) -> None:
-        self.index = index
+    def __init__(self, index: tuple[Any, ...], unique: bool) -> None:
+        self.index, self.unique = index, unique
 
     def forward(self, x: Any, v: Any) -> Any:
-        self.source = v.shape
+        self.source, self.extent = v.shape, x.shape
         out = x.copy()
         out[self.index] = v
         return out
@@ -35,10 +38,21 @@ class PutAt(Op):
         if self.needs[0]:
             module = xp(g._data if isinstance(g, Tensor) else g)
             zero = module.zeros((), g._data.dtype if isinstance(g, Tensor) else g.dtype)
-            gx = PutAt.on(g, Tensor(zero) if isinstance(g, Tensor) else zero, index=index)
+            gx = PutAt.on(g, Tensor(zero) if isinstance(g, Tensor) else zero, index=index, unique=True)
         if self.needs[1]:
-            gv = SumTo.on(Index.on(g, index=index), shape=self.source)
+            gv = Index.on(g, index=index, unique=self.unique)
+            if not self.unique:
+                stands = self._last_writes(index)
+                gv = gv * (Tensor(stands) if isinstance(g, Tensor) else stands)
+            gv = SumTo.on(gv, shape=self.source)
         return gx, gv
+
+    def _last_writes(self, index: tuple[Any, ...]) -> Any:
+        module = xp(next(each for each in index if is_array(each)))
+        places = module.zeros(self.extent, module.int64)
+        numbers = module.arange(places[index].size).reshape(places[index].shape)
+        places[index] = numbers
+        return places[index] == numbers
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
@@ -55,7 +69,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
     if plan.advanced is None:
         copy_(target, _without_leading_ones(source, target._data.ndim))
     else:
-        _put(target, plan.advanced, source)
+        _put(target, plan, source)
 
 
 def _as_array_like(value: Any, array: Any) -> Any:
@@ -73,11 +87,12 @@ def _without_leading_ones(source: Tensor, ndim: int) -> Tensor:
     return source
 
 
-def _put(target: Tensor, index: tuple[Any, ...], source: Tensor) -> None:
+def _put(target: Tensor, plan: Plan, source: Tensor) -> None:
+    index = plan.advanced
     if source._data.dtype != target._data.dtype:
         source = source.to(target.dtype)
     if STATE.grad_enabled and (target.requires_grad or source.requires_grad):
-        assign(target, PutAt(index)(target, source))
+        assign(target, PutAt(index, plan.unique)(target, source))
         return
     try:
         target._data[index] = source._data
