@@ -16,6 +16,7 @@ from lepton.autograd.ops import (
     matrix,
     reduction,
     rounding,
+    scattering,
     shape,
     special,
     statistics,
@@ -36,6 +37,7 @@ from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
+from lepton.autograd.ops.scattering import *  # noqa: F403
 from lepton.autograd.ops.shape import *  # noqa: F403
 from lepton.autograd.ops.softmax import *  # noqa: F403
 from lepton.autograd.ops.special import *  # noqa: F403
@@ -59,6 +61,7 @@ __all__ = [
         matrix,
         reduction,
         rounding,
+        scattering,
         shape,
         softmax_family,
         special,

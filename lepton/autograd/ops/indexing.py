@@ -14,10 +14,11 @@ import numpy as np
 from lepton.autograd.op import Op, ViewOp, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, index_array
 from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.shape import clone, expand, reshape
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import device_of, is_array, move, xp
-from lepton.errors import ArgumentTypeError, DTypeError, IndexRangeError, PlaceError, ShapeError
+from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, PlaceError, ShapeError
 from lepton.kernels import indexing as kernels
 
 __all__ = [
@@ -44,8 +45,8 @@ class Slice(ViewOp):
         return Unslice.on(g, index=self.index, shape=self.source)
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        if isinstance(error, IndexError) and isinstance(inputs[0], Tensor):
-            return _explain_index(error, inputs[0]._data.shape, self.index)
+        if isinstance(error, (IndexError, ValueError)) and isinstance(inputs[0], Tensor):
+            return _explain_index(error, inputs[0]._data.shape)
         return super().explain(error, inputs)
 
 
@@ -83,8 +84,8 @@ class Index(Op):
         return IndexAdd.on(g, index=index, shape=self.source, unique=self.unique)
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        if isinstance(error, IndexError) and isinstance(inputs[0], Tensor):
-            return _explain_index(error, inputs[0]._data.shape, self.index)
+        if isinstance(error, (IndexError, ValueError)) and isinstance(inputs[0], Tensor):
+            return _explain_index(error, inputs[0]._data.shape)
         return super().explain(error, inputs)
 
 
@@ -143,15 +144,17 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     return input if plan.advanced is None else Index(plan.advanced, plan.unique)(input)
 
 
-_BASIC = {int, slice, type(None), type(Ellipsis)}
-
-
 def _is_basic(index: tuple[Any, ...]) -> bool:
+    dots = 0
     for each in index:
-        if type(each) not in _BASIC:
-            return False
-        if type(each) is slice and not _is_plain(each):
-            return False
+        kind = type(each)
+        if kind is slice:
+            if not _is_plain(each):
+                return False
+        elif kind is not int and each is not None:
+            if each is not Ellipsis or dots:
+                return False
+            dots = 1
     return True
 
 
@@ -256,6 +259,8 @@ def _entry(each: Any, x: Any) -> Any:
         array = each
     elif isinstance(each, (Sequence, range)) and not isinstance(each, str):
         array = _array_of_sequence(each)
+    elif isinstance(each, str):
+        raise ArgumentTypeError(f"an index cannot be a string: {each!r} (new(): invalid data type 'str')")
     elif hasattr(each, "__index__"):
         return each.__index__()
     else:
@@ -268,8 +273,8 @@ def _entry(each: Any, x: Any) -> Any:
 
 def _index_entry(array: Any, x: Any) -> Any:
     if array.dtype == bool:
-        return move(array, device_of(x))
-    if array.dtype.kind not in "iu":
+        return move(array, device_of(x)) if array.ndim else bool(array)
+    if array.dtype.kind not in "iu" or (array.dtype.itemsize < 4 and array.dtype != np.uint8):
         raise IndexRangeError("tensors used as indices must be long, int, byte or bool tensors")
     if array.dtype == np.uint8:
         _warn_about_byte_mask()
@@ -323,9 +328,11 @@ def _warn_about_byte_mask() -> None:
     )
 
 
-def _explain_index(error: Exception, shape: tuple[int, ...], index: tuple[Any, ...]) -> Exception:
+def _explain_index(error: Exception, shape: tuple[int, ...]) -> Exception:
     """NumPy's message about an index in PyTorch's words."""
     message = str(error)
+    if isinstance(error, ValueError):
+        return ArgumentError(message)
     if not shape:
         return IndexRangeError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python to convert a 0-dim tensor to a number"
@@ -387,7 +394,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 @public()
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """As :func:`narrow`, in memory of its own."""
-    return narrow(input, dim, start, length).clone()  # type: ignore[attr-defined, no-any-return]
+    return clone(narrow(input, dim, start, length))
 
 
 # ---------------------------------------------------------------------- picking by index tensors
@@ -409,7 +416,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if places.size and (places.min() < 0 or places.max() >= length):
         raise IndexRangeError(f"index out of range in self: the indices must be in [0, {length - 1}]")
     if data.ndim == 0:
-        return input.clone()  # type: ignore[attr-defined, no-any-return]
+        return clone(input)
     return Index((FULL,) * dim + (_kept(places.reshape(-1)),))(input)
 
 
@@ -493,9 +500,10 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     dim = normalize_dim(dim, data.ndim)
     check_extent(places._data, data.shape, dim, "input")
     check_places(places._data, data.shape[dim] if data.ndim else 1, dim)
-    if data.ndim == 0 or places._data.ndim == 0:
-        return input.reshape(places._data.shape).clone()  # type: ignore[attr-defined, no-any-return]
-    return Gather(dim)(input, places)
+    if data.ndim and places._data.ndim:
+        return Gather(dim)(input, places)
+    line, flat = reshape(input, -1), places if places._data.ndim else Tensor(places._data.reshape(1))
+    return reshape(Gather(0)(line, flat), places._data.shape)
 
 
 @public()
@@ -509,7 +517,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     places = index_array(index, data, "take()")
     check_flat(places, data.size)
     places = xp(places).where(places < 0, places + data.size, places)
-    return Index((places,))(input.reshape(-1))  # type: ignore[attr-defined]
+    return Index((places,))(reshape(input, -1))
 
 
 def check_flat(places: Any, size: int) -> None:
@@ -536,7 +544,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     if places._data.dtype != np.int64:
         raise DTypeError(f"torch.take_along_dim(): dtype of indices should be Long but got {places.dtype}")
     if dim is None:
-        return gather(input.reshape(-1), 0, places.reshape(-1))  # type: ignore[attr-defined]
+        return gather(reshape(input, -1), 0, reshape(places, -1))
     if places._data.ndim != data.ndim:
         raise ShapeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
@@ -547,8 +555,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     length, picks = own[dim], theirs[dim]
     own[dim] = theirs[dim] = 1
     shape = list(broadcast_shape(tuple(own), tuple(theirs)))
-    wide = input.expand([*shape[:dim], length, *shape[dim + 1 :]])  # type: ignore[attr-defined]
-    return gather(wide, dim, places.expand([*shape[:dim], picks, *shape[dim + 1 :]]))  # type: ignore[attr-defined]
+    wide = expand(input, [*shape[:dim], length, *shape[dim + 1 :]])
+    return gather(wide, dim, expand(places, [*shape[:dim], picks, *shape[dim + 1 :]]))
 
 
 @public()
@@ -563,7 +571,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     if chosen.dtype != bool:
         raise DTypeError("masked_select: expected BoolTensor for mask")
     shape = broadcast_shape(data.shape, chosen.shape)
-    wide = input if data.shape == shape else input.expand(shape)  # type: ignore[attr-defined]
+    wide = input if data.shape == shape else expand(input, shape)
     if not shape:
         return getitem(wide, chosen)
     return Index(xp(chosen).nonzero(xp(chosen).broadcast_to(chosen, shape)), True)(wide)

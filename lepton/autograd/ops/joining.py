@@ -8,9 +8,9 @@ from typing import Any
 
 from lepton.autograd.op import BroadcastTo, Cast, Op, link_view, result_type
 from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
-from lepton.autograd.ops.indexing import Slice, along
+from lepton.autograd.ops.indexing import Slice, along, getitem
 from lepton.autograd.ops.registry import public
-from lepton.autograd.ops.shape import atleast_1d, atleast_2d, atleast_3d
+from lepton.autograd.ops.shape import atleast_1d, atleast_2d, atleast_3d, reshape
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import xp
@@ -199,7 +199,7 @@ def dstack(tensors: Sequence[Tensor]) -> Tensor:
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors side by side along dimension 1; 1-d ones are columns."""
     listed = tensor_sequence(tensors, "column_stack")
-    return hstack([each if each.ndim > 1 else each.reshape(-1, 1) for each in listed])  # type: ignore[attr-defined]
+    return hstack([each if each.ndim > 1 else reshape(each, -1, 1) for each in listed])
 
 
 class BlockDiag(Op):
@@ -243,7 +243,7 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def _empty_matrix() -> Tensor:
-    return Tensor().reshape(1, 0)  # type: ignore[attr-defined, no-any-return]
+    return reshape(Tensor(), 1, 0)
 
 
 @public(method=False)
@@ -262,8 +262,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     shape = tuple([each._data.shape[0] for each in listed])
     columns = []
     for place, each in enumerate(listed):
-        spread = each.reshape((1,) * place + (-1,) + (1,) * (len(shape) - place - 1))  # type: ignore[attr-defined]
-        columns.append(BroadcastTo(shape)(spread).reshape(-1))  # type: ignore[attr-defined]
+        spread = reshape(each, (1,) * place + (-1,) + (1,) * (len(shape) - place - 1))
+        columns.append(reshape(BroadcastTo(shape)(spread), -1))
     return stack(columns, 1)
 
 
@@ -283,7 +283,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         return Tensor(xp(data).empty(0, data.dtype))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = xp(data).asarray(list(choose(range(data.shape[0]), r)), dtype="int64").reshape((-1, r))
-    return input[Tensor(rows)]  # type: ignore[index, no-any-return]
+    return getitem(input, Tensor(rows))
 
 
 # ---------------------------------------------------------------------- taking apart
