@@ -71,7 +71,13 @@ class Side:
 
 
 def compare(
-    script: str, sides: Sequence[str], options: Sequence[str] = (), *, threads: int, rounds: int, tolerance: float = 1e-4
+    script: str,
+    sides: Sequence[str],
+    options: Sequence[str] = (),
+    *,
+    threads: int,
+    rounds: int,
+    tolerance: float = 1e-4,
 ) -> dict[str, Any]:
     """Run the sides in turn and print their medians and each one's ratio to the last.
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lepton._version import __version__
-from lepton.autograd.engine import backward as _backward  # noqa: F401 - the engine comes with the package
 from lepton.autograd import methods as _methods  # noqa: F401 - binds the methods of Tensor
+from lepton.autograd.engine import backward as _backward  # noqa: F401 - the engine comes with the package
 from lepton.autograd.op import result_type as _result_type
 from lepton.autograd.ops.families import *  # noqa: F403
 from lepton.autograd.ops.families import __all__ as _op_names
@@ -21,12 +21,13 @@ from lepton.autograd.printing import set_printoptions
 from lepton.autograd.state import (
     enable_grad,
     inference_mode,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
 )
-from lepton.autograd.state import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from lepton.autograd.tensor import Size, Tensor
 from lepton.backend.devices import device
 from lepton.backend.dtypes import (
@@ -57,7 +58,13 @@ from lepton.backend.dtypes import int64 as long
 from lepton.backend.random import Generator, default_generator
 
 if TYPE_CHECKING:
-    from lepton import autograd, data, io, nn, optim, utils, vision
+    from lepton import autograd as autograd
+    from lepton import data as data
+    from lepton import io as io
+    from lepton import nn as nn
+    from lepton import optim as optim
+    from lepton import utils as utils
+    from lepton import vision as vision
     from lepton.io import load, save
 
 _SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "utils", "vision")
@@ -75,12 +82,12 @@ def is_tensor(obj: Any) -> Any:
     return isinstance(obj, Tensor)
 
 
-def is_floating_point(input: Tensor) -> Any:  # noqa: A002 - the name is PyTorch's
+def is_floating_point(input: Tensor) -> Any:
     """Whether the tensor's number type is floating."""
     return input.is_floating_point()
 
 
-def numel(input: Tensor) -> Any:  # noqa: A002 - the name is PyTorch's
+def numel(input: Tensor) -> Any:
     """The number of elements of the tensor."""
     return input.numel()
 
@@ -90,7 +97,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     return _result_type(tensor1, tensor2)
 
 
-__all__ = [  # noqa: PLE0604 - the ops' names are strings
+__all__ = [
     "Generator",
     "Size",
     "Tensor",

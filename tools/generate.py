@@ -50,7 +50,7 @@ class _Annotations(ast.NodeTransformer):
     def __init__(self) -> None:
         self.unknown = False
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:  # noqa: N802 - the name is ast's
+    def visit_Name(self, node: ast.Name) -> ast.Name:
         if node.id in SHADOWED:
             return ast.Name(SHADOWED[node.id])
         if node.id not in KNOWN:
@@ -127,7 +127,8 @@ def stub() -> str:
                 lines.extend(_bound_methods())
             parts.append("\n".join([lines[0], *slots, *lines[1:]]) + "\n")
         elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
-            parts.append(ast.unparse(ast.FunctionDef(node.name, node.args, [ast.Expr(ast.Constant(...))], [], node.returns)))
+            returns = ast.unparse(node.returns or ast.Name("Any"))
+            parts.append(f"def {node.name}({ast.unparse(node.args)}) -> {returns}: ...")
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -138,7 +139,8 @@ def _bound_methods() -> Iterator[str]:
         if entry.inplace:
             yield _in_place_method(entry.function, f"{entry.name}_")
     for name in (*methods.OPERATORS, *methods.SWAPPED, *methods.IN_PLACE):
-        yield f"    def {name}(self, other: Any) -> Tensor: ..." + ("  # type: ignore[override]" if name in ("__eq__", "__ne__") else "")
+        ignored = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""
+        yield f"    def {name}(self, other: Any) -> Tensor: ...{ignored}"
     for name in methods.UNARY:
         yield f"    def {name}(self) -> Tensor: ..."
     for each in methods.OTHERS:

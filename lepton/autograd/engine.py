@@ -90,7 +90,9 @@ def grad(
     """
     outs, targets = _as_tuple(outputs), _as_tuple(inputs)
     if materialize_grads and allow_unused is False:
-        raise ArgumentError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False.")
+        raise ArgumentError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: False."
+        )
     for each in targets:
         _check_requires_grad(each, "One of the differentiated Tensors does not require grad")
     keep = create_graph if retain_graph is None else retain_graph
@@ -264,33 +266,37 @@ def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
             values, results = _run_rule(work, node, g, node.saved if saved is None else saved)
         if saved is not None:
             del claimed[node]
-        for edge, result in zip(node.edges, results, strict=False):
-            if edge is None:
-                continue
-            if type(edge) is tuple:
-                target = edge[0]
-                if result is not None and target in counts:
-                    _add_to_output(pending, target, edge[1], result)
-            else:
-                target = edge
-            left = counts.get(target)
-            if left is None:
-                continue
-            if result is None or target is not edge:
-                pass
-            elif target not in pending:
-                if left == 1 and isinstance(target, Tensor):  # the usual leaf: used once, final at once
-                    counts[target] = 0
-                    owned = not node.may_alias and _is_fresh(result, g, values, results)
-                    _finish_leaf(work, target, result, owned, found)
-                    continue
-                pending[target] = result
-            else:
-                _sum_up(work, target, result)
-            counts[target] = left - 1
-            if left == 1:
-                ready.append(target)
-        g = saved = values = results = result = None  # nothing outlives its use while the next rule runs
+        _hand_on(work, node, g, values, results, ready, found)
+        g = saved = values = results = None  # nothing outlives its use while the next rule runs
+
+
+def _hand_on(
+    work: _Run, node: Op, g: Any, values: Any, results: tuple[Any, ...], ready: list[Any], found: list[Any]
+) -> None:
+    """Give a rule's results to the inputs' edges; what has now been used for the last time is ready."""
+    counts, pending = work.counts, work.pending
+    for edge, result in zip(node.edges, results, strict=False):
+        if edge is None:
+            continue
+        target = edge[0] if type(edge) is tuple else edge
+        left = counts.get(target)
+        if left is None:
+            continue
+        counts[target] = left - 1
+        if result is None:
+            pass
+        elif target is not edge:
+            _add_to_output(pending, target, edge[1], result)
+        elif target in pending:
+            _sum_up(work, target, result)
+        elif left == 1 and isinstance(target, Tensor):  # the usual leaf: used once, final at once
+            owned = not node.may_alias and _is_fresh(result, g, values, results)
+            _finish_leaf(work, target, result, owned, found)
+            continue
+        else:
+            pending[target] = result
+        if left == 1:
+            ready.append(target)
 
 
 def _run_rule(work: _Run, node: Op, g: Any, saved: Any) -> tuple[Any, Any]:
@@ -320,7 +326,7 @@ def _run_rule(work: _Run, node: Op, g: Any, saved: Any) -> tuple[Any, Any]:
 
 
 def _is_fresh(result: Any, g: Any, values: list[Any], results: tuple[Any, ...]) -> bool:
-    """Whether an array that a rule returned is seen by nobody else: no view, not what came in, was kept, or went out."""
+    """Whether nobody else sees an array that a rule returned: it is no view, did not come in, was not kept."""
     if result is g or type(result) is not np.ndarray or result.base is not None:
         return False
     for value in values:
@@ -394,7 +400,7 @@ def _add_to_grad(leaf: Tensor, g: Any, owned: bool, create_graph: bool) -> None:
     held = leaf._grad
     if isinstance(g, Tensor):
         if create_graph:
-            leaf._grad = g.clone() if held is None else held + g  # type: ignore[attr-defined]
+            leaf._grad = g.clone() if held is None else held + g
             return
         g, owned = g._data, False
     if held is None:

@@ -255,7 +255,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """
     source = src if isinstance(src, Tensor) else Tensor(np.asarray(src, self._data.dtype))
     if source.device != self.device:
-        source = source.to(self.device)  # type: ignore[attr-defined]
+        source = source.to(self.device)
     check_writable(self)
     own, shape = source._data.shape, self._data.shape
     fits = len(own) <= len(shape) and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False))

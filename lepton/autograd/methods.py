@@ -111,14 +111,21 @@ def backward(
 
 
 def _iterate(self: Tensor) -> Any:
-    return iter(self.unbind(0))  # type: ignore[attr-defined]
+    return iter(self.unbind(0))
 
 
 def _contains(self: Tensor, element: Any) -> bool:
-    return bool((self == element).any())  # type: ignore[attr-defined]
+    return bool((self == element).any())
 
 
 OTHERS: tuple[Callable[..., Any], ...] = (backward, inplace.copy_, inplace.fill_, inplace.zero_)
+SPECIAL: dict[str, Callable[..., Any]] = {
+    "__getitem__": getitem,
+    "__setitem__": setitem,
+    "__iter__": _iterate,
+    "__contains__": _contains,
+    "__repr__": printing.tensor_repr,
+}
 
 
 def _bind() -> None:
@@ -129,10 +136,8 @@ def _bind() -> None:
             name = f"{entry.name}_"
             setattr(Tensor, name, inplace.inplace_twin(entry, name))
     for special, name in OPERATORS.items():
-        if name not in TABLE: continue  # FIXME families still arriving
         setattr(Tensor, special, _operator(TABLE[name].function, special))
     for special, name in SWAPPED.items():
-        if name not in TABLE: continue  # FIXME families still arriving
         setattr(Tensor, special, _swapped(TABLE[name].function, special))
     for special, name in UNARY.items():
         setattr(Tensor, special, TABLE[name].function)
@@ -140,11 +145,8 @@ def _bind() -> None:
         setattr(Tensor, special, getattr(Tensor, name))
     for function in OTHERS:
         setattr(Tensor, function.__name__, function)
-    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-    Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
-    Tensor.__iter__ = _iterate  # type: ignore[attr-defined]
-    Tensor.__contains__ = _contains  # type: ignore[attr-defined]
-    Tensor.__repr__ = printing.tensor_repr  # type: ignore[method-assign]
+    for special, function in SPECIAL.items():
+        setattr(Tensor, special, function)
 
 
 _bind()

@@ -83,11 +83,11 @@ class Op:
             cls.parameters = code.co_varnames[1 : code.co_argcount]
         cls._plans = {}
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **_: Any) -> Any:
         """The result as an array (a tuple of them if ``several``), computed from the inputs' arrays."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, g: Any, *saved: Any) -> Any:
+    def backward(self, *g_and_saved: Any, **_: Any) -> Any:
         """The inputs' gradients from the output's, a tuple (or the one gradient of an op with one input)."""
         raise NotImplementedError(f"the derivative of {type(self).__name__} is not defined")
 
@@ -391,6 +391,7 @@ class Elementwise(Op):
     """
 
     __slots__ = ("restore",)
+    restore: tuple[Any, ...] | None
     restores = True
     integers: ClassVar[str] = "keep"
 

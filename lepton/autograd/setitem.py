@@ -83,7 +83,7 @@ def _as_array_like(value: Any, array: Any) -> Any:
 def _without_leading_ones(source: Tensor, ndim: int) -> Tensor:
     extra = source._data.ndim - ndim
     if extra > 0 and all(length == 1 for length in source._data.shape[:extra]):
-        return Slice((0,) * extra + (Ellipsis,))(source)  # type: ignore[no-any-return]
+        return Slice((0,) * extra + (Ellipsis,))(source)
     return source
 
 
@@ -97,6 +97,8 @@ def _put(target: Tensor, plan: Plan, source: Tensor) -> None:
     try:
         target._data[index] = source._data
     except ValueError as error:
-        raise ShapeError(f"shape mismatch: value tensor of shape {list(source.shape)} cannot be written: {error}") from None
+        raise ShapeError(
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be written to the picked elements: {error}"
+        ) from None
     if target._cell is not None:
         target._cell[0] += 1

@@ -9,7 +9,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,7 +70,7 @@ class _Switch:
                     with self._fresh():
                         generator.close()
                     raise
-                except BaseException as error:  # handed into the generator, which decides what becomes of it
+                except BaseException as error:  # noqa: BLE001 - handed into the generator, which decides what becomes of it
                     step, argument = generator.throw, error
 
         return inside
@@ -87,10 +87,6 @@ class _GradSwitch(_Switch):
     def __exit__(self, *exception: object) -> None:
         STATE.grad_enabled = self._previous
 
-    @overload
-    def __new__(cls, function: None = None) -> _GradSwitch: ...
-    @overload
-    def __new__(cls, function: F) -> F: ...
     def __new__(cls, function: Any = None) -> Any:
         made = super().__new__(cls)
         return made if function is None else made(function)
@@ -137,6 +133,7 @@ class inference_mode(_Switch):  # noqa: N801 - the name is PyTorch's
     """Like ``no_grad``, and what is made inside keeps no version counter, so autograd can never use it."""
 
     __slots__ = ("mode",)
+    mode: bool
 
     def __new__(cls, mode: Any = True) -> Any:
         made = super().__new__(cls)

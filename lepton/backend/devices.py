@@ -24,7 +24,9 @@ class device:  # noqa: N801 - the name is PyTorch's
 
     def __init__(self, type: str | device, index: int | None = None) -> None:
         if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
+            self.type: str = type.type
+            self.index: int | None = type.index if index is None else index
+            return
         if not isinstance(type, str):
             raise ArgumentTypeError(f"device() expects a string such as 'cpu' or 'cuda:0', not {type!r}")
         name, colon, digits = type.partition(":")

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy._core import umath
 
-try:
-    from numpy._core.umath import _extobj_contextvar as _variable, _make_extobj
-
-    _SILENT: Any = _make_extobj(all="ignore")
-except ImportError:
-    _variable = None
+_umath: Any = umath
+_variable: Any = getattr(_umath, "_extobj_contextvar", None)
+_SILENT: Any = _umath._make_extobj(all="ignore") if _variable is not None else None
 
 
 def silence() -> Any:

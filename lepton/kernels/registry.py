@@ -1,4 +1,4 @@
-"""Which implementation of a kernel runs: the reference, unless the array's library or the compiled set has a better one.
+"""Which implementation of a kernel runs: the reference, unless there is a better one for the array's library.
 
 A kernel is a plain function on arrays. Decorated with :func:`kernel` it becomes a dispatcher: the type of its first
 array argument picks the override that was registered for that type, and without one the function itself runs.

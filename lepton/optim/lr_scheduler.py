@@ -129,7 +129,8 @@ class LinearLR(LRScheduler):
     ) -> None:
         if not 0 < start_factor <= 1.0:
             raise ArgumentError(
-                f"Starting multiplicative factor expected to be greater than 0 and less or equal to 1, got {start_factor}"
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1, "
+                f"got {start_factor}"
             )
         if not 0 <= end_factor <= 1.0:
             raise ArgumentError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}")
@@ -155,7 +156,7 @@ class CosineAnnealingLR(LRScheduler):
         optimizer, last_epoch: as for :class:`LRScheduler`. T_max: T, the half period. eta_min: η, the lowest rate.
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:  # noqa: N803
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)

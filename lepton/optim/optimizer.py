@@ -81,7 +81,9 @@ class Optimizer:
     def _check_parameters(self, listed: list[Any]) -> None:
         for each in listed:
             if not isinstance(each, Tensor):
-                raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(each).__name__}")
+                raise ArgumentTypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {type(each).__name__}"
+                )
             if not (each.is_leaf or each.retains_grad):
                 raise ArgumentError("can't optimize a non-leaf Tensor")
         if len({id(each) for each in listed}) != len(listed):
@@ -192,7 +194,9 @@ class Optimizer:
         state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         for number, values in state_dict["state"].items():
             if number not in by_number:
-                raise ArgumentError(f"the state_dict has state for parameter {number!r}, which is in none of its groups")
+                raise ArgumentError(
+                    f"the state_dict has state for parameter {number!r}, which is in none of its groups"
+                )
             parameter = by_number[number]
             state[parameter] = {name: _taken_over(name, value, parameter) for name, value in values.items()}
         for group, saved in zip(self.param_groups, saved_groups, strict=True):

@@ -471,7 +471,7 @@ def test_anomaly_shows_the_forward_line():
     with lepton.autograd.detect_anomaly():
         x = leaf(0.0)
         y = x.sqrt() * 0.0  # this line is shown
-        with pytest.raises(AnomalyError, match="this line is shown|sqrt"):
+        with pytest.raises(AnomalyError, match="this line is shown"):
             y.sum().backward()
     assert not lepton.is_anomaly_enabled()
 
