@@ -104,7 +104,7 @@ def _like_mapping(form: Any, function: Callable[[Any], Any], items: Iterable[tup
         return made
     try:
         if not isinstance(form, MutableMapping):
-            return type(form)(made)  # type: ignore[call-arg]
+            return type(form)(made)
         clone = copy.copy(form)
         clone.update(made)
     except TypeError:  # its type can be neither copied nor made of a dict

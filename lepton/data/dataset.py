@@ -130,7 +130,7 @@ class ChainDataset(IterableDataset[Any]):
             yield from each
 
     def __len__(self) -> int:
-        return sum(len(each) for each in self.datasets)  # type: ignore[arg-type]
+        return sum(len(each) for each in self.datasets)  # type: ignore[arg-type, misc]
 
 
 class Subset(Dataset[T_co]):

@@ -9,6 +9,7 @@ they do not depend on how many workers there are or which is quicker.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -53,7 +54,7 @@ class DataLoader(Generic[T_co]):
             sake; threads need none of them, and batches always come in order.
 
     Raises:
-        ArgumentError: options that exclude each other or are out of range. ArgumentTypeError: ``num_workers`` is no int.
+        ArgumentError: options that exclude each other or are out of range. ArgumentTypeError: no number of workers.
         DataError: while iterating, a worker took longer than ``timeout``. What a dataset raises, in a worker too, comes
             out of the loop that asks for batches.
 
@@ -245,7 +246,7 @@ class _Pass:
 
     def _by_number(self, first: int) -> Iterator[Any]:
         numbers = enumerate(itertools.islice(self.numbers, first, None), first)
-        tasks = ((lambda n=n, i=i: self._fetch(n, random.stream(self.seed, i))) for i, n in numbers)
+        tasks = (functools.partial(self._fetch, each, random.stream(self.seed, index)) for index, each in numbers)
         if self.loader.num_workers == 0:
             for task in tasks:
                 yield task()
@@ -260,7 +261,7 @@ class _Pass:
         dataset, collate = self.loader.dataset, self.loader.collate_fn
         with random.using(stream):
             if self.loader.batch_sampler is None:
-                return collate(dataset[numbers])  # type: ignore[arg-type]
+                return collate(dataset[numbers])
             fetch_many = getattr(dataset, "__getitems__", None)
             return collate(fetch_many(numbers) if fetch_many else [dataset[number] for number in numbers])
 
@@ -285,15 +286,16 @@ class _Pass:
     def _from_stream(self, skipped: int) -> Iterator[Any]:
         loader = self.loader
         if loader.num_workers == 0:
-            yield from itertools.islice(self._batches_of(iter(loader.dataset), 0), skipped, None)  # type: ignore[call-overload]
+            yield from itertools.islice(self._batches_of(iter(loader.dataset), 0), skipped, None)
             return
         lanes: list[_Lane] = []
         try:
             lanes.extend(_Lane(self, number) for number in range(loader.num_workers))
             yield from itertools.islice(self._in_turn(lanes), skipped, None)
         finally:
+            wait = not any(lane.workers.stuck for lane in lanes)
             for lane in lanes:
-                lane.workers.close()
+                lane.workers.close(wait)
 
     @staticmethod
     def _in_turn(lanes: list[_Lane]) -> Iterator[Any]:
@@ -338,7 +340,7 @@ class _Lane:
 
     def _next(self) -> Any:
         if self.batches is None:  # begun in the worker, as the dataset may ask which one it is in
-            samples = iter(self.owner.loader.dataset)  # type: ignore[call-overload]
+            samples = iter(self.owner.loader.dataset)
             self.batches = self.owner._batches_of(samples, self.number)
         return next(self.batches, _END)
 

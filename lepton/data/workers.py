@@ -49,7 +49,7 @@ class Workers:
         self, infos: Sequence[WorkerInfo], init_fn: Callable[[int], None] | None = None, timeout: float = 0
     ) -> None:
         self._timeout = timeout
-        self._stuck = False
+        self.stuck = False
         self._tasks: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(
@@ -78,7 +78,7 @@ class Workers:
         except FutureTimeoutError:
             if future.done():
                 raise
-            self._stuck = True
+            self.stuck = True
             raise DataError(
                 f"DataLoader timed out after {time.monotonic() - started:.1f} seconds (timeout={self._timeout}): a "
                 "worker is stuck in the dataset's __getitem__ or in collate_fn, or needs longer; raise timeout, or "
@@ -87,8 +87,8 @@ class Workers:
         finally:
             del future  # else a raised error's traceback and the future would keep each other alive
 
-    def close(self) -> None:
-        """Drop the tasks that have not begun and end the threads; one that is stuck ends when its task does."""
+    def close(self, wait: bool = True) -> None:
+        """Drop the tasks that have not begun and end the threads; where one is ``stuck`` or not ``wait``, when they can."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()
@@ -96,7 +96,7 @@ class Workers:
             self._tasks.put(None)
         for thread in self._threads:
             # The garbage collector may close an abandoned pass in one of its own workers, which can't await itself.
-            if not self._stuck and thread is not threading.current_thread():
+            if wait and not self.stuck and thread is not threading.current_thread():
                 thread.join()
 
 
