@@ -109,7 +109,7 @@ def test_methods_and_in_place_twins_have_the_same_gradients(entry: Entry) -> Non
                 try:
                     found = [LEPTON.host(each) for each in twin.tensors()]
                 except RuntimeError:
-                    if how == "inplace" and expected[0].shape != tuple(twin.leaves[0].shape):
+                    if how == "inplace" and expected[0].shape != getattr(call.args[0], "shape", ()):
                         continue  # a result of another shape than the tensor's cannot be written into it
                     raise
                 for one, other in zip(found, expected, strict=True):
@@ -209,8 +209,10 @@ def test_ops_without_derivative_record_nothing(entry: Entry) -> None:
     for call in entry.cases:
         with naming(call):
             bound = Bound(LEPTON, Entry(name=entry.name, outputs=entry.outputs), call)
-            results = [out for out in bound.tensors() if all(out is not leaf for leaf in bound.leaves)]
-            assert not any(out.requires_grad for out in results)
+            for out in bound.tensors():
+                if out.requires_grad and all(out is not leaf for leaf in bound.leaves):
+                    with pytest.raises(RuntimeError, match="derivative"):
+                        out.sum().backward()
 
 
 @named([each for each in entries() if each.errors])

@@ -207,7 +207,7 @@ def _named(
     Tolerances follow the narrowest type in which a step may have rounded. A second derivative that vanishes is a sum of
     first ones that cancel, so it is measured against 1; and ours may be finite where PyTorch's is nan.
     """
-    rtol = RTOL[narrowest] * entry.loose * GRADIENT_ROOM
+    rtol = RTOL[narrowest] * entry.loose * entry.loose_gradient * GRADIENT_ROOM
     for label, mine, other in zip(labels, ours, theirs, strict=True):
         if mine is None and other is None:
             continue

@@ -96,7 +96,8 @@ class Entry:
         compare: ``"values"``, or ``"meta"`` (shapes and dtypes only: random results, uninitialised memory).
         relative_to: ``"element"``: tolerances are relative to each element; ``"result"``: to the largest one, for
             results that come of sums.
-        loose: by how much the oracle's tolerances are widened (a number for all dtypes).
+        loose: by how much the oracle's tolerances are widened (a factor for all dtypes).
+        loose_gradient: the same for gradients, beyond ``loose``, where PyTorch's own are imprecise (trigamma).
         atol, rtol: tolerances of the gradient checks.
         standin: whether it runs on the strict stand-in for a GPU (False for what lives on the CPU by nature).
         covers: further public names that this entry speaks for.
@@ -114,6 +115,7 @@ class Entry:
     compare: str = "values"
     relative_to: str = "result"
     loose: float = 1.0
+    loose_gradient: float = 1.0
     atol: float = 1e-5
     rtol: float = 1e-3
     standin: bool = True
