@@ -98,7 +98,7 @@ def _put(target: Tensor, plan: Plan, source: Tensor) -> None:
         target._data[index] = source._data
     except ValueError as error:
         raise ShapeError(
-            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be written to the picked elements: {error}"
+            f"shape mismatch: a value of shape {list(source.shape)} cannot be written to the picked elements: {error}"
         ) from None
     if target._cell is not None:
         target._cell[0] += 1
