@@ -14,6 +14,7 @@ from lepton.autograd.ops import (
     joining,
     logical,
     matrix,
+    products,
     reduction,
     rounding,
     scattering,
@@ -35,6 +36,7 @@ from lepton.autograd.ops.indexing import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
+from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
@@ -59,6 +61,7 @@ __all__ = [
         joining,
         logical,
         matrix,
+        products,
         reduction,
         rounding,
         scattering,

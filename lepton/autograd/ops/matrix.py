@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lepton.autograd.op import Op, SumTo, broadcast_shape, fit_number
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
-from lepton.autograd.ops.arithmetic import mul
+from lepton.autograd.ops.arithmetic import add, mul
 from lepton.autograd.ops.reduction import Sum
 from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import Permute, expand, reshape
@@ -94,65 +95,57 @@ class Linear(Op):
         shape = self.source = x.shape
         if len(shape) == 2:
             out = matrix_product(x, weight.T)
-        elif weight.ndim == 1:
-            out = matrix_product(x, weight)
         else:
-            out = matrix_product(x.reshape((-1, shape[-1])), weight.T).reshape((*shape[:-1], weight.shape[0]))
+            rows = x.reshape((math.prod(shape[:-1]), shape[-1]))
+            out = matrix_product(rows, weight.T).reshape((*shape[:-1], weight.shape[0]))
         if bias is not None:
-            out = out + bias if out.ndim == 0 else _added(out, bias)
+            out += bias
         return out
 
     def backward(self, g: Any, x: Any, weight: Any) -> Any:
         gx = gw = gb = None
         needs, shape = self.needs, self.source
-        if len(shape) == 2 and g.ndim == 2:
-            if needs[0]:
-                gx = Mm.on(g, weight)
-            if needs[1]:
-                gw = Mm.on(g.T, x)
-            if len(needs) > 2 and needs[2]:
-                gb = Sum.on(g, axes=(0,), keepdim=False)
-            return gx, gw, gb
-        flat = g.reshape((-1, g.shape[-1])) if len(shape) == g.ndim else g.reshape((-1, 1))
-        wide = len(shape) == g.ndim
+        if len(shape) != 2:
+            rows = math.prod(shape[:-1])
+            g = g.reshape((rows, g.shape[-1]))
+            x = None if x is None else x.reshape((rows, shape[-1]))
         if needs[0]:
-            gx = Mm.on(flat, weight if wide else weight.reshape((1, -1))).reshape(shape)
+            gx = Mm.on(g, weight)
+            gx = gx if len(shape) == 2 else gx.reshape(shape)
         if needs[1]:
-            gw = Mm.on(flat.T, x.reshape((-1, shape[-1])))
-            gw = gw if wide else gw.reshape((-1,))
+            gw = Mm.on(g.T, x)
         if len(needs) > 2 and needs[2]:
-            gb = Sum.on(flat, axes=(0,), keepdim=False)
-            gb = gb if wide else gb.reshape(())
+            gb = Sum.on(g, axes=(0,), keepdim=False)
         return gx, gw, gb
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        if isinstance(error, ValueError) and isinstance(inputs[0], Tensor) and isinstance(inputs[1], Tensor):
-            return _explain_linear(inputs) or super().explain(error, inputs)
+        if isinstance(error, (ValueError, IndexError)) and all(isinstance(each, Tensor) for each in inputs):
+            return _explain_linear(inputs[0]._data, inputs[1]._data) or super().explain(error, inputs)
         return super().explain(error, inputs)
 
 
-def _added(out: Any, bias: Any) -> Any:
-    out += bias
-    return out
-
-
-def _explain_linear(inputs: tuple[Any, ...]) -> Exception | None:
-    x, weight = inputs[0]._data, inputs[1]._data
-    rows = x.size // x.shape[-1] if x.ndim and x.shape[-1] else 0
-    columns = x.shape[-1] if x.ndim else 1
-    if weight.ndim == 2 and weight.shape[1] != columns:
+def _explain_linear(x: Any, weight: Any) -> Exception | None:
+    if weight.ndim != 2:
+        return ShapeError(f"mat2 must be a matrix, got {weight.ndim}-D tensor")
+    if x.ndim == 0:
+        return ShapeError("both arguments to linear need to be at least 1D, but they are 0D and 2D")
+    if weight.shape[1] != x.shape[-1]:
+        rows, columns = math.prod(x.shape[:-1]), x.shape[-1]
         return ShapeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{columns} and {weight.shape[1]}x{weight.shape[0]})"
         )
-    if weight.ndim == 1 and weight.shape[0] != columns:
-        return ShapeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({weight.shape[0]})")
     return None
 
 
 # ---------------------------------------------------------------------- checks
 
 
-def _check_types(first: Tensor, second: Tensor) -> None:
+def check_types(first: Tensor, second: Tensor) -> None:
+    """Refuse factors of different types, and bools.
+
+    Raises:
+        DTypeError: the types differ, or are bool.
+    """
     a, b = first._data.dtype, second._data.dtype
     if a != b:
         raise DTypeError(
@@ -179,12 +172,12 @@ def _shapes_of_mm(a: tuple[int, ...], b: tuple[int, ...]) -> ShapeError:
 def _check_mm(a: Tensor, b: Tensor) -> None:
     left, right = check_tensor(a, "mm")._data, check_tensor(b, "mm", "mat2", 2)._data
     if left.ndim != 2:
-        raise ShapeError(f"mat1 must be a matrix, got a tensor of shape {list(left.shape)}")
+        raise ShapeError(f"self must be a matrix, got a tensor of shape {list(left.shape)}")
     if right.ndim != 2:
         raise ShapeError(f"mat2 must be a matrix, got a tensor of shape {list(right.shape)}")
     if left.shape[1] != right.shape[0]:
         raise _shapes_of_mm(left.shape, right.shape)
-    _check_types(a, b)
+    check_types(a, b)
 
 
 def _check_bmm(a: Tensor, b: Tensor) -> None:
@@ -194,7 +187,7 @@ def _check_bmm(a: Tensor, b: Tensor) -> None:
             raise ShapeError(f"{name} must be a 3D tensor, got shape {list(each.shape)}")
     if left.shape[0] != right.shape[0] or left.shape[2] != right.shape[1]:
         raise _shapes_of_bmm([left.shape[0], left.shape[2]], list(right.shape[:2]))
-    _check_types(a, b)
+    check_types(a, b)
 
 
 def _shapes_of_bmm(expected: list[int], found: list[int]) -> ShapeError:
@@ -238,7 +231,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         if a.shape[1] != b.shape[0]:
             raise _shapes_of_mm(a.shape, b.shape)
         if a.dtype != b.dtype or a.dtype == bool:
-            _check_types(input, other)
+            check_types(input, other)
         return Mm()(input, other)
     if left == 0 or right == 0:
         raise ShapeError(f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D")
@@ -252,7 +245,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _vector_times(vector: Tensor, other: Tensor) -> Tensor:
-    row = reshape(vector, 1, -1)
+    row = reshape(vector, 1, vector._data.size)
     out = matmul(row, other)
     shape = out._data.shape
     return reshape(out, (*shape[:-2], shape[-1]))
@@ -260,19 +253,17 @@ def _vector_times(vector: Tensor, other: Tensor) -> Tensor:
 
 def _batch_times_vector(batch: Tensor, vector: Tensor) -> Tensor:
     shape = batch._data.shape
-    return reshape(mv(reshape(batch, -1, shape[-1]), vector), shape[:-1])
+    return reshape(mv(reshape(batch, math.prod(shape[:-1]), shape[-1]), vector), shape[:-1])
 
 
 def _batches(input: Tensor, other: Tensor) -> Tensor:
     a, b = input._data.shape, other._data.shape
-    _check_types(input, other)
+    check_types(input, other)
     if len(b) == 2 and a[-1] == b[0]:  # one large product instead of many small ones
-        return reshape(Mm()(reshape(input, -1, a[-1]), other), (*a[:-1], b[1]))
+        return reshape(Mm()(reshape(input, math.prod(a[:-1]), a[-1]), other), (*a[:-1], b[1]))
     batch = broadcast_shape(a[:-2], b[:-2])
     if a[-1] != b[-2]:
-        size = 1
-        for length in batch:
-            size *= length
+        size = math.prod(batch)
         raise _shapes_of_bmm([size, a[-1]], [size, b[-2]])
     return Matmul()(input, other)
 
@@ -312,7 +303,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     if a.shape[1] != v.shape[0]:
         rows, columns = a.shape
         raise ShapeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({v.shape[0]})")
-    _check_types(input, vec)
+    check_types(input, vec)
     return Mv()(input, vec)
 
 
@@ -348,8 +339,9 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(a.shape)} and {list(b.shape)}"
         )
-    _check_types(input, other)
-    rows, columns = reshape(input, -1, a.shape[-1]), reshape(other, -1, b.shape[-1])
+    check_types(input, other)
+    rows = reshape(input, math.prod(a.shape[:-1]), a.shape[-1])
+    columns = reshape(other, math.prod(b.shape[:-1]), b.shape[-1])
     return reshape(Mm()(rows, Permute((1, 0))(columns)), (*a.shape[:-1], *b.shape[:-1]))
 
 
@@ -448,15 +440,8 @@ def add_product(input: Tensor, product: Tensor, beta: float, alpha: float) -> Te
             f"{scalar_name(product._data.dtype)}"
         )
     kind = dtypes.of(product._data.dtype)
-    return AddProduct(*[fit_number(_scale(each, kind), kind) for each in (beta, alpha)])(input, product)
-
-
-def _scale(number: Any, kind: dtypes.dtype) -> Any:
-    if not kind.is_floating_point and isinstance(number, float):
-        raise DTypeError(
-            f"For integral input tensors, argument beta and alpha must not be floating point numbers, got {number}"
-        )
-    return number
+    scales = [fit_number(each if kind.is_floating_point else int(each), kind) for each in (beta, alpha)]
+    return AddProduct(*scales)(input, product)
 
 
 @public(inplace=True)
@@ -505,7 +490,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """z = input·weightᵀ + bias over the last dimension: (…, in) with weights (out, in) gives (…, out).
 
     Args:
-        weight: (out, in), or (in) for one output without a dimension of its own.
+        weight: (out, in), or (in) for one output that has no dimension of its own.
         bias: (out), () for a 1-d weight, or None.
 
     Raises:
@@ -516,11 +501,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     except AttributeError:
         a, b = check_tensor(input, "linear")._data.dtype, check_tensor(weight, "linear", "weight", 2)._data.dtype
     if a != b:
-        _check_types(input, weight)
+        check_types(input, weight)
+    if weight._data.ndim == 1:
+        out = matmul(input, weight)
+        return out if bias is None else add(out, bias)
     if bias is None:
         return Linear()(input, weight)
     if bias._data.dtype != a:
-        _check_types(input, bias)
+        check_types(input, bias)
     if bias._data.shape != weight._data.shape[:-1]:
         bias = expand(bias, weight._data.shape[:-1])
     return Linear()(input, weight, bias)
