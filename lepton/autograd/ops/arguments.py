@@ -146,15 +146,12 @@ def tensor_sequence(tensors: Any, what: str) -> Sequence[Tensor]:
     Raises:
         ArgumentTypeError: it is not a sequence, or holds something else.
     """
-    if isinstance(tensors, Tensor) or not isinstance(tensors, (tuple, list)):
-        if isinstance(tensors, Tensor) and tensors.ndim:
-            return tensors.unbind(0)  # type: ignore[attr-defined, no-any-return]
-        try:
-            tensors = tuple(tensors)
-        except TypeError:
+    if not isinstance(tensors, (tuple, list)):
+        if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
             raise ArgumentTypeError(
                 f"{what}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
-            ) from None
+            )
+        tensors = tuple(tensors)
     for place, each in enumerate(tensors):
         if not isinstance(each, Tensor):
             raise ArgumentTypeError(

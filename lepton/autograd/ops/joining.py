@@ -173,17 +173,24 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -
     return Stack(normalize_dim(dim if axis is None else axis, len(shape) + 1))(*_of_one_type(listed))
 
 
+def _not_empty(tensors: Sequence[Tensor], what: str) -> Sequence[Tensor]:
+    listed = tensor_sequence(tensors, what)
+    if not listed:
+        raise ShapeError(f"{what} expects a non-empty TensorList")
+    return listed
+
+
 @public(method=False)
 def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors end to end along dimension 1, along 0 if they are 1-d."""
-    listed = atleast_1d(tensor_sequence(tensors, "hstack"))
-    return cat(listed, 0 if listed and listed[0].ndim == 1 else 1)
+    listed = atleast_1d(_not_empty(tensors, "hstack"))
+    return cat(listed, 0 if listed[0].ndim == 1 else 1)
 
 
 @public(method=False, aliases=("row_stack",))
 def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors below each other along dimension 0; 1-d ones are rows."""
-    return cat(atleast_2d(tensor_sequence(tensors, "vstack")), 0)
+    return cat(atleast_2d(_not_empty(tensors, "vstack")), 0)
 
 
 row_stack = vstack
@@ -192,13 +199,13 @@ row_stack = vstack
 @public(method=False)
 def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors behind each other along dimension 2."""
-    return cat(atleast_3d(tensor_sequence(tensors, "dstack")), 2)
+    return cat(atleast_3d(_not_empty(tensors, "dstack")), 2)
 
 
 @public(method=False)
 def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """The tensors side by side along dimension 1; 1-d ones are columns."""
-    listed = tensor_sequence(tensors, "column_stack")
+    listed = _not_empty(tensors, "column_stack")
     return hstack([each if each.ndim > 1 else reshape(each, -1, 1) for each in listed])
 
 
@@ -404,14 +411,11 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0, **named:
             raise ShapeError(f"number of sections must be larger than 0, got {where}")
         small, larger = divmod(length, where)
         return _cuts(input, dim, [small * (i + 1) + min(i + 1, larger) for i in range(where)])
-    places = [0, *where, length]
-    indices = [along(dim, slice(*each)) for each in itertools.pairwise(places)]
-    return _parts(input, tuple([_not_backwards(each, dim, length) for each in indices]))
-
-
-def _not_backwards(index: tuple[Any, ...], dim: int, length: int) -> tuple[Any, ...]:
-    start, stop, _ = index[dim].indices(length)
-    return along(dim, slice(start, max(start, stop)))
+    spans = [slice(*each).indices(length)[:2] for each in itertools.pairwise([0, *where, length])]
+    indices = [along(dim, slice(start, max(start, stop))) for start, stop in spans]
+    if all(stop == start for (_, stop), (start, _) in itertools.pairwise(spans)):
+        return _parts(input, tuple(indices))
+    return tuple([Slice(each)(input) for each in indices])  # parts that overlap, or leave something out
 
 
 def _split_at(name: str, input: Tensor, where: Any, dim: int, least: int) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Size, Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError, ShapeError
+from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 
 __all__ = [
     "reshape", "view", "view_as", "reshape_as", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "transpose",
@@ -373,6 +373,8 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
         ShapeError: they differ in number, or one appears twice.
     """
     ndim = check_tensor(input, "movedim")._data.ndim
+    if isinstance(source, int) != isinstance(destination, int):
+        raise ArgumentTypeError("movedim(): source and destination must both be int or both tuples of ints")
     sources, targets = _dims_of_move(source, ndim, "source"), _dims_of_move(destination, ndim, "destination")
     if len(sources) != len(targets):
         raise ShapeError(
@@ -403,6 +405,8 @@ def _reversed(input: Tensor) -> Tensor:
 def _matrix_transpose(input: Tensor) -> Tensor:
     """``Tensor.mT``: the last two dimensions exchanged; a view."""
     ndim = input._data.ndim
+    if ndim == 0:
+        return t(input)
     if ndim < 2:
         raise ShapeError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor."
