@@ -6,8 +6,6 @@ computed in float32 and rounded once.
 
 from __future__ import annotations
 
-from typing import Any
-
 from lepton.backend.devices import Array, xp
 from lepton.kernels.indexing import open_grid
 from lepton.kernels.reduction import widen

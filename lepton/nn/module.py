@@ -352,7 +352,7 @@ class Module:
         path, _, name = target.rpartition(".")
         if name not in self.get_submodule(path)._buffers:
             raise ModuleAttributeError(f"`{name}` is not a buffer")
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _get_tensor(self, target: str) -> Any:
         path, _, name = target.rpartition(".")
@@ -398,10 +398,10 @@ class Module:
         dtype, device, _ = parse_to(args, kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise ArgumentTypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
 
     def _to_floating(self, dtype: dtypes.dtype) -> Self:
-        return self._apply(lambda t: t.to(dtype=dtype) if t.is_floating_point() else t)  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.to(dtype=dtype) if t.is_floating_point() else t)
 
     def float(self) -> Self:
         """Convert floating parameters and buffers to float32, in place; returns itself."""
@@ -421,7 +421,7 @@ class Module:
 
     def type(self, dst_type: dtypes.dtype) -> Self:
         """Convert all parameters and buffers to ``dst_type``, in place; returns itself."""
-        return self._apply(lambda t: t.to(dtype=dtypes.as_dtype(dst_type)))  # type: ignore[attr-defined]
+        return self._apply(lambda t: t.to(dtype=dtypes.as_dtype(dst_type)))
 
     def cpu(self) -> Self:
         """Move parameters and buffers to the CPU, in place; returns itself."""
@@ -461,7 +461,7 @@ class Module:
                 if set_to_none:
                     parameter._grad = None
                 else:
-                    parameter._grad = parameter._grad.detach().zero_()  # type: ignore[attr-defined]
+                    parameter._grad = parameter._grad.detach().zero_()
 
     # ------------------------------------------------------------------ state
 

@@ -110,18 +110,14 @@ class Sequential(_Numbered):
         ArgumentTypeError: an argument is no Module.
     """
 
-    @overload
-    def __init__(self, *args: Module) -> None: ...
-    @overload
-    def __init__(self, arg: Mapping[str, Module]) -> None: ...
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Module | Mapping[str, Module]) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
             for name, module in args[0].items():
                 self.add_module(name, module)
         else:
             for place, module in enumerate(args):
-                self.add_module(str(place), module)
+                self.add_module(str(place), module) # which raises for mappings
 
     def forward(self, input: Any) -> Any:
         """The last module's output."""
@@ -130,7 +126,7 @@ class Sequential(_Numbered):
         return input
 
     def _of(self, items: list[tuple[str, Any]]) -> Self:
-        return type(self)(dict(items))  # type: ignore[call-overload, no-any-return]
+        return type(self)(dict(items))
 
     def extend(self, sequential: Iterable[Module]) -> Self:
         """Put modules at the end; returns itself.
@@ -249,7 +245,9 @@ class ModuleDict(Module):
         ModuleNameError: a key is empty, has a dot, or is a method's name.
     """
 
-    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+    def __init__(
+        self, modules: ModuleDict | Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -292,7 +290,7 @@ class ModuleDict(Module):
         """The modules."""
         return self._modules.values()
 
-    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+    def update(self, modules: ModuleDict | Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add the modules of a mapping or of pairs, replacing those that have the same keys.
 
         Raises:
@@ -396,7 +394,9 @@ class ParameterDict(_ParameterContainer):
         ArgumentTypeError: ``parameters`` is neither a mapping nor pairs.
     """
 
-    def __init__(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+    def __init__(
+        self, parameters: ParameterDict | Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
+    ) -> None:
         super().__init__()
         self._keys: dict[str, None] = {}
         if parameters is not None:
@@ -406,7 +406,7 @@ class ParameterDict(_ParameterContainer):
         return self.items()
 
     def _type_of(self, value: Tensor) -> str:
-        return str(value.type())  # type: ignore[attr-defined]
+        return str(value.type())
 
     def _checked(self, key: Any) -> str:
         if not isinstance(key, str):
@@ -486,7 +486,7 @@ class ParameterDict(_ParameterContainer):
         """The values."""
         return [self[key] for key in self._keys]
 
-    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+    def update(self, parameters: ParameterDict | Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         """Add the items of a mapping or of pairs, replacing those that have the same keys.
 
         Raises:

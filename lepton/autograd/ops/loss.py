@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 from lepton.autograd.op import Op, SumTo
 from lepton.autograd.ops.arguments import SCALAR_NAMES, same_type
 from lepton.autograd.ops.arithmetic import Sign
-from lepton.autograd.ops.activation import Sigmoid
-from lepton.autograd.ops.exponential import Exp, Log, Log1p
+from lepton.autograd.ops.exponential import Exp, Log, Log1p, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMin
 from lepton.autograd.ops.softmax import LogSoftmaxBackward
 from lepton.backend import dtypes
@@ -97,8 +96,8 @@ class NegativeLikelihoodBackward(Op):
 class Share(Op):
     """What the two ops of cross-entropy share: how the weight of each sample is divided among the classes.
 
-    ``hard`` goes to the sample's own class, ``soft`` (None without label smoothing) to every class: with smoothing ε over
-    C classes of weights w they are (1 − ε)·w_y and (ε/C)·w. Samples that do not count have 0 in both.
+    ``hard`` goes to the sample's own class, ``soft`` (None without label smoothing) to every class: with smoothing ε
+    over C classes of weights w they are (1 − ε)·w_y and (ε/C)·w. Samples that do not count have 0 in both.
     """
 
     __slots__ = ("classes", "hard", "soft")

@@ -96,7 +96,7 @@ def _normalise(op: type[Along], input: Tensor, dim: int, dtype: Any, name: str) 
         )
     if x._data.ndim:
         return op(place)(x)
-    return op(0)(x.reshape(1)).reshape(())  # type: ignore[attr-defined, no-any-return]
+    return op(0)(x.reshape(1)).reshape(())
 
 
 @public()

@@ -8,9 +8,10 @@ from typing import Any
 from lepton.autograd.inplace import assign
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
-from lepton.autograd.ops.activation import gelu, logsigmoid, sigmoid, softplus, tanh
+from lepton.autograd.ops.activation import gelu, logsigmoid, softplus, tanh
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import where
+from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
@@ -61,7 +62,7 @@ def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0), element by element. See :func:`lepton.relu`."""
-    return input.relu_() if inplace else ops.relu(input)  # type: ignore[attr-defined, no-any-return]
+    return input.relu_() if inplace else ops.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -96,7 +97,7 @@ def rrelu(
         return leaky_relu(input, (lower + upper) / 2, inplace)
     data = input._data
     slopes = move(random.uniform(data.shape, lower, upper, data.dtype), device_of(data))
-    return _finished(input, where(input > 0, input, input * Tensor(slopes)), inplace)  # type: ignore[operator]
+    return _finished(input, where(input > 0, input, input * Tensor(slopes)), inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -125,7 +126,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         slope = slope.reshape((count,) + (1,) * (ndim - 2))
     elif weight._data.ndim:
         slope = slope.reshape(())
-    return where(input > 0, input, input * slope)  # type: ignore[operator, no-any-return]
+    return where(input > 0, input, input * slope)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
@@ -135,7 +136,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > λ, else 0, element by element."""
-    return where((input >= -lambd) & (input <= lambd), 0.0, input)  # type: ignore[operator, no-any-return]
+    return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -146,17 +147,17 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return input - input.clamp(-lambd, lambd)  # type: ignore[operator, attr-defined, no-any-return]
+    return input - input.clamp(-lambd, lambd)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x/6 + ½, 0), 1), element by element."""
-    return _finished(input, ops.hardtanh(input, -3.0, 3.0) / 6.0 + 0.5, inplace)  # type: ignore[operator]
+    return _finished(input, ops.hardtanh(input, -3.0, 3.0) / 6.0 + 0.5, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·min(max(x/6 + ½, 0), 1), element by element."""
-    return _finished(input, input * hardsigmoid(input), inplace)  # type: ignore[operator]
+    return _finished(input, input * hardsigmoid(input), inplace)
 
 
 # ---------------------------------------------------------------------- smooth
@@ -169,7 +170,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·tanh(log(1 + eˣ)), element by element."""
-    return _finished(input, input * tanh(softplus(input)), inplace)  # type: ignore[operator]
+    return _finished(input, input * tanh(softplus(input)), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -195,12 +196,12 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """x/(1 + |x|), element by element."""
-    return input / (input.abs() + 1)  # type: ignore[operator, attr-defined, no-any-return]
+    return input / (input.abs() + 1)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh x, element by element."""
-    return input - tanh(input)  # type: ignore[operator, no-any-return]
+    return input - tanh(input)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -215,8 +216,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     place = normalize_dim(dim, data.ndim)
     if data.shape[place] % 2:
         raise ShapeError(f"Halving dimension must be even, but dimension {place} is size {data.shape[place]}")
-    a, b = input.chunk(2, place)  # type: ignore[attr-defined]
-    return a * sigmoid(b)  # type: ignore[no-any-return]
+    a, b = input.chunk(2, place)
+    return a * sigmoid(b)
 
 
 # ---------------------------------------------------------------------- distributions over classes
@@ -244,7 +245,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(−x) along ``dim``."""
-    return softmaxes.softmax(-input, _class_dim(dim, check_tensor(input, "softmin").ndim, "softmin"), dtype)  # type: ignore[operator]
+    return softmaxes.softmax(-input, _class_dim(dim, check_tensor(input, "softmin").ndim, "softmin"), dtype)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
@@ -258,9 +259,9 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     """
     data = check_tensor(logits, "gumbel_softmax")._data
     noise = Tensor(move(random.exponential(data.shape, 1.0, data.dtype), device_of(data)))
-    soft = softmaxes.softmax((logits - noise.log()) / tau, dim)  # type: ignore[operator, attr-defined]
+    soft = softmaxes.softmax((logits - noise.log()) / tau, dim)
     if not hard:
         return soft
-    best = soft.detach().argmax(dim, keepdim=True)  # type: ignore[attr-defined]
-    one_hot = Tensor(xp(data).zeros_like(soft._data)).scatter(dim, best, 1.0)  # type: ignore[attr-defined]
-    return one_hot - soft.detach() + soft  # type: ignore[no-any-return]
+    best = soft.detach().argmax(dim, keepdim=True)
+    one_hot = Tensor(xp(data).zeros_like(soft._data)).scatter(dim, best, 1.0)
+    return one_hot - soft.detach() + soft

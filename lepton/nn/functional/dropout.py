@@ -128,10 +128,10 @@ def _alpha(input: Tensor, p: float, inplace: bool, shape: tuple[int, ...]) -> Te
     """a·(x where kept, −α′ elsewhere) + b, with a and b such that mean 0 and variance 1 are kept."""
     kept = Cast(input._data.dtype)(Tensor(_mask(input, p, shape)))
     if p == 1.0:
-        found = input * kept  # type: ignore[operator]
+        found = input * kept
     else:
         a = 1.0 / math.sqrt((_SELU_FLOOR**2 * p + 1.0) * (1.0 - p))
-        found = input * (kept * a) + ((kept - 1) * (_SELU_FLOOR * a) + _SELU_FLOOR * a * p)  # type: ignore[operator]
+        found = input * (kept * a) + ((kept - 1) * (_SELU_FLOOR * a) + _SELU_FLOOR * a * p)
     return assign(input, found) if inplace else found
 
 
@@ -163,5 +163,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
     if not training or p == 0.0:
         return input
     if len(shape) < 2:
-        raise ShapeError(f"Feature dropout requires at least 2 dimensions in the input, (N, C, …), but got {list(shape)}")
+        raise ShapeError(
+            f"Feature dropout requires at least 2 dimensions in the input, (N, C, …), but got {list(shape)}"
+        )
     return _alpha(input, p, inplace, shape[:2] + (1,) * (len(shape) - 2))

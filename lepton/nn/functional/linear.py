@@ -35,4 +35,4 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     k, i, j = w.shape
     rows = (x @ w.permute(1, 0, 2).reshape(i, k * j)).reshape(*x.shape[:-1], k, j)
     found = (rows @ y.unsqueeze(-1)).squeeze(-1)
-    return found if bias is None else found + bias  # type: ignore[no-any-return]
+    return found if bias is None else found + bias

@@ -52,7 +52,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     """The elements' losses averaged, summed, or as they are."""
     if reduction == "none":
         return loss
-    return loss.mean() if reduction == "mean" else loss.sum()  # type: ignore[attr-defined, no-any-return]
+    return loss.mean() if reduction == "mean" else loss.sum()
 
 
 def _aligned(input: Tensor, target: Tensor, what: str) -> tuple[Tensor, Tensor]:
@@ -68,7 +68,7 @@ def _aligned(input: Tensor, target: Tensor, what: str) -> tuple[Tensor, Tensor]:
         input, target = broadcast_tensors(input, target)
     if input._data.dtype != target._data.dtype:
         common = result_type(input, target)
-        input, target = input.to(common), target.to(common)  # type: ignore[attr-defined]
+        input, target = input.to(common), target.to(common)
     return input, target
 
 
@@ -79,9 +79,9 @@ def _weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
             f"Weights and input must have the same size. The weights are {list(weight.shape)}, "
             f"the input {list(loss.shape)}."
         )
-    weighted = loss * weight  # type: ignore[operator]
+    weighted = loss * weight
     if reduction == "mean":
-        return weighted.sum() / weight.sum()  # type: ignore[attr-defined, no-any-return]
+        return weighted.sum() / weight.sum()
     return _reduced(weighted, reduction)
 
 
@@ -268,10 +268,10 @@ def _with_probabilities(
     if smoothing:
         probabilities = probabilities * (1.0 - smoothing) + smoothing / shape[axis]
     if weight is not None:
-        probabilities = probabilities * weight.reshape((-1,) + (1,) * (len(shape) - axis - 1))  # type: ignore[attr-defined]
-    loss = -(log_softmax(input, axis) * probabilities).sum(axis)  # type: ignore[operator]
+        probabilities = probabilities * weight.reshape((-1,) + (1,) * (len(shape) - axis - 1))
+    loss = -(log_softmax(input, axis) * probabilities).sum(axis)
     if reduction == "mean" and not input._data.size:
-        return loss.sum() * float("nan")  # type: ignore[no-any-return]
+        return loss.sum() * float("nan")
     return _reduced(loss, reduction)
 
 
@@ -299,9 +299,9 @@ def nll_loss(
     scale = classes.weigh(None if weight is None else weight._data, input._data.dtype)
     loss = ops.NegativeLikelihood(classes, scale)(input)
     if reduction == "none":
-        return loss.reshape(shape[:axis] + shape[axis + 1 :])  # type: ignore[attr-defined, no-any-return]
-    summed = loss.sum()  # type: ignore[attr-defined]
-    return summed / Tensor(total(scale)) if reduction == "mean" else summed  # type: ignore[no-any-return]
+        return loss.reshape(shape[:axis] + shape[axis + 1 :])
+    summed = loss.sum()
+    return summed / Tensor(total(scale)) if reduction == "mean" else summed
 
 
 def _check_floating(input: Tensor, name: str) -> None:
@@ -404,7 +404,7 @@ def binary_cross_entropy(
             )
     if weight is None:
         return ops.BinaryCrossEntropy(reduction)(input, target)
-    return _reduced(ops.BinaryCrossEntropy("none")(input, target) * weight, reduction)  # type: ignore[operator]
+    return _reduced(ops.BinaryCrossEntropy("none")(input, target) * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -448,8 +448,8 @@ def binary_cross_entropy_with_logits(
     else:
         x: Any = input
         y: Any = target
-        loss = x * (1 - y) - logsigmoid(x) * (1 + (pos_weight - 1) * y)  # type: ignore[operator]
-    return _reduced(loss if weight is None else loss * weight, reduction)  # type: ignore[operator]
+        loss = x * (1 - y) - logsigmoid(x) * (1 + (pos_weight - 1) * y)
+    return _reduced(loss if weight is None else loss * weight, reduction)
 
 
 def kl_div(
@@ -466,8 +466,8 @@ def kl_div(
         input: log-probabilities log q, floating, of any shape.
         target: probabilities p (their logarithms with ``log_target``), broadcast with the input.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"batchmean"`` (the sum over the first dimension's length, as the mathematics has it), ``"mean"`` over
-            all elements, ``"sum"``, or ``"none"``.
+        reduction: ``"batchmean"`` (the sum over the first dimension's length, as the mathematics has it), ``"mean"``
+            over all elements, ``"sum"``, or ``"none"``.
         log_target: the target is log p.
 
     Raises:
@@ -487,4 +487,4 @@ def kl_div(
     loss = p.exp() * (p - log_q) if log_target else xlogy(p, p) - p * log_q
     if reduction != "batchmean":
         return _reduced(loss, reduction)
-    return loss.sum() / input._data.shape[0] if input._data.ndim else loss.sum()  # type: ignore[no-any-return]
+    return loss.sum() / input._data.shape[0] if input._data.ndim else loss.sum()

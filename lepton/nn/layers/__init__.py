@@ -1,0 +1,28 @@
+"""The layers: thin classes that hold parameters and call ``lepton.nn.functional``."""
+
+from lepton.nn.layers import (
+    activation,
+    convolution,
+    dropout,
+    embedding,
+    flatten,
+    linear,
+    loss,
+    normalization,
+    pooling,
+)
+from lepton.nn.layers.activation import *  # noqa: F403
+from lepton.nn.layers.convolution import *  # noqa: F403
+from lepton.nn.layers.dropout import *  # noqa: F403
+from lepton.nn.layers.embedding import *  # noqa: F403
+from lepton.nn.layers.flatten import *  # noqa: F403
+from lepton.nn.layers.linear import *  # noqa: F403
+from lepton.nn.layers.loss import *  # noqa: F403
+from lepton.nn.layers.normalization import *  # noqa: F403
+from lepton.nn.layers.pooling import *  # noqa: F403
+
+__all__ = [
+    name
+    for family in (activation, convolution, dropout, embedding, flatten, linear, loss, normalization, pooling)
+    for name in family.__all__
+]

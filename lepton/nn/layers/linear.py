@@ -1,0 +1,117 @@
+"""Linear layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lepton.autograd.tensor import Tensor
+from lepton.errors import ArgumentError
+from lepton.nn import functional as F
+from lepton.nn import init
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_bias
+from lepton.nn.module import Module
+from lepton.nn.parameter import Parameter
+
+__all__ = ["Bilinear", "Identity", "Linear"]
+
+
+class Identity(Module):
+    """z = x. Takes any arguments and ignores them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input itself."""
+        return input
+
+
+class Linear(Module):
+    """z = x·Wᵀ + b on the last dimension: (*, in_features) → (*, out_features).
+
+    W has the shape (out_features, in_features), b (out_features); both begin uniform over ±1/√in_features.
+
+    Raises:
+        ShapeError (when called): the input's last dimension is not ``in_features``.
+    """
+
+    in_features: int
+    out_features: int
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: DeviceLike = None, dtype: DType = None
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = new_parameter((out_features, in_features), device, dtype)
+        if bias:
+            self.bias = new_parameter((out_features,), device, dtype)
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        if self.weight._data.size:
+            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        reset_bias(self.weight, self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x·Wᵀ + b."""
+        return F.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """z_k = Σᵢⱼ xᵢ·W_kij·yⱼ + b_k: (*, in1_features), (*, in2_features) → (*, out_features).
+
+    W has the shape (out_features, in1_features, in2_features); it and b begin uniform over ±1/√in1_features.
+
+    Raises:
+        ArgumentError: ``in1_features`` is not positive. ShapeError (when called): the shapes do not fit.
+    """
+
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DType = None,
+    ) -> None:
+        super().__init__()
+        if in1_features <= 0:
+            raise ArgumentError(f"in1_features must be > 0, but got {in1_features}")
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
+        if bias:
+            self.bias = new_parameter((out_features,), device, dtype)
+        else:
+            self.register_parameter("bias", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew."""
+        bound = 1 / math.sqrt(self.in1_features)
+        init.uniform_(self.weight, -bound, bound)
+        if self.bias is not None:
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        """xᵀ·W·y + b."""
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )
