@@ -413,7 +413,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0, **named:
         return _cuts(input, dim, [small * (i + 1) + min(i + 1, larger) for i in range(where)])
     spans = [slice(*each).indices(length)[:2] for each in itertools.pairwise([0, *where, length])]
     indices = [along(dim, slice(start, max(start, stop))) for start, stop in spans]
-    if all(stop == start for (_, stop), (start, _) in itertools.pairwise(spans)):
+    ends = [0, *[stop for _, stop in spans]]
+    if ends == sorted(ends) and all(start == before for (start, _), before in zip(spans, ends, strict=False)):
         return _parts(input, tuple(indices))
     return tuple([Slice(each)(input) for each in indices])  # parts that overlap, or leave something out
 

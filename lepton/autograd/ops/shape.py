@@ -63,9 +63,6 @@ def _explain_reshape(error: Exception, inputs: tuple[Any, ...], shape: tuple[int
     if not isinstance(error, ValueError) or not isinstance(inputs[0], Tensor):
         return None
     size, listed = inputs[0]._data.size, list(shape)
-    for place, length in enumerate(shape):
-        if length < -1:
-            return ShapeError(f"invalid shape dimension {length} at index {place} of shape {listed}")
     if shape.count(-1) > 1:
         return ShapeError("only one dimension can be inferred")
     if -1 in shape and 0 in shape and size == 0:
@@ -182,11 +179,21 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     Raises:
         ShapeError: the shape does not have as many elements as the tensor.
     """
-    sizes = sizes_of(shape or (named["shape"],), "shape")
+    sizes = _sizes_to_view(shape or (named["shape"],), "shape")
     data = check_tensor(input, "reshape")._data
     if data.flags.c_contiguous or _reshapes_without_copy(data, sizes):
         return View(sizes)(input)
     return UnsafeView(sizes)(input)
+
+
+def _sizes_to_view(shape: tuple[Any, ...], what: str) -> tuple[int, ...]:
+    sizes = sizes_of(shape, what)
+    for length in sizes:
+        if length < -1:  # NumPy takes any negative length for one to work out
+            raise ShapeError(
+                f"invalid shape dimension {length} at index {sizes.index(length)} of shape {list(sizes)}"
+            )
+    return sizes
 
 
 def _reshapes_without_copy(data: Any, sizes: tuple[int, ...]) -> bool:
@@ -206,7 +213,7 @@ def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype) or "dtype" in named:
         return _view_as_type(input, dtypes.as_dtype(named.get("dtype", shape[0] if shape else None)))
-    sizes = sizes_of(shape or (named["size"],))
+    sizes = _sizes_to_view(shape or (named["size"],), "size")
     data = check_tensor(input, "view")._data
     if not (data.flags.c_contiguous or _reshapes_without_copy(data, sizes)):
         raise ShapeError(
