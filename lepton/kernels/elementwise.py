@@ -148,6 +148,16 @@ def log_sigmoid(x: Any) -> Any:
     return module.minimum(x, 0) - module.log1p(module.exp(-module.abs(x)))
 
 
+# ---------------------------------------------------------------------- sinc
+
+
+@kernel
+@widened
+def sinc(x: Any) -> Any:
+    """sin(πx) / (πx), 1 at 0."""
+    return xp(x).sinc(x)
+
+
 # ---------------------------------------------------------------------- gelu
 
 

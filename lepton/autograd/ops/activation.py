@@ -8,7 +8,7 @@ from typing import Any
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.exponential import Exp
+from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import ClampMax
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
@@ -16,7 +16,7 @@ from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, DTypeError
 from lepton.kernels import elementwise as kernels
 
-__all__ = ["relu", "sigmoid", "tanh"]
+__all__ = ["relu", "tanh"]
 
 
 class Relu(Elementwise):
@@ -43,36 +43,6 @@ class ReluBackward(Elementwise):
 
     def backward(self, h: Any, out: Any) -> Any:
         return (ReluBackward.on(h, out) if self.needs[0] else None, None)
-
-
-class Sigmoid(Elementwise):
-    """z = σ(x) = 1 / (1 + e⁻ˣ)          ∂L/∂x = g·z·(1 − z)"""
-
-    __slots__ = ()
-    integers = "float"
-    saves = ("out",)
-
-    def forward(self, x: Any) -> Any:
-        return kernels.sigmoid(x)
-
-    def backward(self, g: Any, out: Any) -> Any:
-        return SigmoidBackward.on(g, out)
-
-
-class SigmoidBackward(Elementwise):
-    """z = g·o·(1 − o)          ∂L/∂g = h·o·(1 − o),  ∂L/∂o = h·g·(1 − 2·o)"""
-
-    __slots__ = ()
-    saves = {"g": "out", "out": ("g", "out")}
-
-    def forward(self, g: Any, out: Any) -> Any:
-        return kernels.sigmoid_backward(g, out)
-
-    def backward(self, h: Any, g: Any, out: Any) -> Any:
-        return (
-            SigmoidBackward.on(h, out) if self.needs[0] else None,
-            h * g * (1 - out * 2) if self.needs[1] else None,
-        )
 
 
 class Tanh(Elementwise):
@@ -115,12 +85,6 @@ def relu(input: Tensor) -> Tensor:
     if input._data.dtype.kind == "b":
         raise DTypeError("Boolean inputs not supported for relu")
     return Relu()(input)
-
-
-@public(inplace=True)
-def sigmoid(input: Tensor) -> Tensor:
-    """σ(x) = 1 / (1 + e⁻ˣ), element by element, without overflow; integers give the default floating type."""
-    return Sigmoid()(input)
 
 
 @public(inplace=True)

@@ -6,11 +6,12 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import Choosy, Flat, module, type_of
+from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
-from lepton.errors import ArgumentTypeError, DTypeError
+from lepton.errors import ArgumentTypeError, DTypeError, UnsupportedDTypeError
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive",
@@ -85,15 +86,18 @@ class Sub(Elementwise):
         return super().explain(error, inputs)
 
 
+def negated(alpha: float) -> float:
+    """−alpha; a bool stays one, so that it is refused as one."""
+    return alpha if isinstance(alpha, bool) else -alpha
+
+
 def refuse_bool_subtraction(*operands: Any) -> None:
     """Raise for ``x - y`` where one of them is bool, as PyTorch does.
 
     Raises:
         DTypeError: always then, with the remedy.
     """
-    found = [
-        each._data.dtype.kind == "b" if isinstance(each, Tensor) else isinstance(each, bool) for each in operands
-    ]
+    found = [each._data.dtype.kind == "b" if isinstance(each, Tensor) else isinstance(each, bool) for each in operands]
     if all(found):
         raise DTypeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. "
@@ -137,7 +141,7 @@ def add(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     Raises:
         ShapeError: the shapes do not broadcast. DTypeError: a floating ``alpha`` for an integer result.
     """
-    return Add()(input, other) if alpha == 1 else AddScaled(alpha)(input, other)
+    return Add()(input, other) if alpha == 1 and alpha is not True else AddScaled(alpha)(input, other)
 
 
 @public(inplace=True, ufunc="subtract", aliases=("subtract",))
@@ -152,19 +156,19 @@ def sub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
         ShapeError: the shapes do not broadcast. DTypeError: an operand is bool, or a floating ``alpha`` for an
             integer result.
     """
-    if alpha == 1:
+    if alpha == 1 and alpha is not True:
         return Sub()(input, other)
     refuse_bool_subtraction(input, other)
-    return AddScaled(-alpha)(input, other)
+    return AddScaled(negated(alpha))(input, other)
 
 
-@public()
+@public(method=False)
 def rsub(input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """other − alpha·input, element by element; types, shapes and errors as for :func:`sub`."""
-    if alpha == 1:
+    if alpha == 1 and alpha is not True:
         return Sub()(other, input)
     refuse_bool_subtraction(input, other)
-    return AddScaled(-alpha)(other, input)
+    return AddScaled(negated(alpha))(other, input)
 
 
 @public(inplace=True, aliases=("negative",))
@@ -277,20 +281,20 @@ class Addcdiv(Elementwise):
         )
 
 
-class Lerp(Choosy):
+class Lerp(Elementwise):
     """z = x + w·(y − x)          ∂L/∂x = g·(1 − w),  ∂L/∂y = g·w,  ∂L/∂w = g·(y − x)"""
 
     __slots__ = ()
-    refuses = ("bool", "integer")
-    kernel_name = "lerp_kernel_scalar"
     saves = {"start": "weight", "end": "weight", "weight": ("start", "end")}
 
     def forward(self, start: Any, end: Any, weight: Any) -> Any:
         step = end - start
         near = start + weight * step
         far = end - step * (1 - weight)  # exact at w = 1, where the other form is off by a rounding
-        return module(near).where(module(near).abs(weight) < 0.5, near, far) if is_array(weight) else (
-            near if -0.5 < weight < 0.5 else far
+        return (
+            module(near).where(module(near).abs(weight) < 0.5, near, far)
+            if is_array(weight)
+            else (near if -0.5 < weight < 0.5 else far)
         )
 
     def backward(self, g: Any, start: Any, end: Any, weight: Any) -> Any:
@@ -361,6 +365,10 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     Raises:
         ShapeError: the shapes do not broadcast. DTypeError: the types differ, or are not floating.
     """
+    if not input.is_floating_point():
+        raise UnsupportedDTypeError(
+            f"\"lerp_kernel_scalar\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert it with .float()"
+        )
     for name, each in (("end", end), ("weight", weight)):
         if not isinstance(each, Tensor):
             if name == "end":

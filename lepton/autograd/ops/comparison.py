@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import Elementwise, broadcast_shape, result_type
+import numpy as np
+
+from lepton.autograd.op import Elementwise, as_array, broadcast_shape, result_type
 from lepton.autograd.ops._elementwise import require_equal_types
 from lepton.autograd.ops.arguments import SCALAR_NAMES
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
@@ -147,9 +149,7 @@ class Isclose(Compare):
 
 
 @public()
-def isclose(
-    input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
-) -> Tensor:
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether |input − other| ≤ atol + rtol·|other|, element by element, as bool.
 
     Args:
@@ -258,8 +258,8 @@ class Where(Elementwise):
     saves = ("condition",)
 
     def accept(self, inputs: tuple[Any, ...]) -> Any:
-        condition, x, y = [self._operand(each, index) for index, each in enumerate(inputs)]
-        mask = self._mask(condition)
+        x, y = self._operand(inputs[1], 1), self._operand(inputs[2], 2)
+        mask = self._mask(inputs[0])
         if not isinstance(x, Tensor) and not isinstance(y, Tensor):
             self.restore = None
             wanted = result_type(x, y).numpy
@@ -277,6 +277,8 @@ class Where(Elementwise):
         return mask, x_data, y_data
 
     def _mask(self, condition: Any) -> Any:
+        if is_array(condition) or isinstance(condition, np.bool_):
+            return as_array(condition)
         if not isinstance(condition, Tensor):
             raise ArgumentTypeError(
                 f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}"
@@ -332,8 +334,7 @@ def _where_method(self: Tensor, condition: Tensor, other: Tensor | float) -> Ten
     return Where()(condition, self, other)
 
 
-_where_method.__name__ = "where"  # as a method its arguments come in another order
-public()(_where_method)
+TABLE["Tensor.where"] = PublicOp("where", _where_method, True, False, None)  # a method with another order of arguments
 
 
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne

@@ -139,9 +139,7 @@ def div(input: Tensor, other: Tensor | float, *, rounding_mode: str | None = Non
         return FloorDivide()(input, other)
     if rounding_mode == "trunc":
         return TruncDivide()(input, other)
-    raise DTypeError(
-        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
-    )
+    raise DTypeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
 
 
 @public(inplace=True)

@@ -1,22 +1,25 @@
-"""Exponentials, logarithms, powers and roots."""
+"""Exponentials, logarithms, the logistic function, powers and roots."""
 
 from __future__ import annotations
 
 import math
 from typing import Any, NamedTuple
 
+from lepton.autograd.inplace import assign
 from lepton.autograd.op import Cast, Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, ZerosLike, module, type_of
+from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import DTypeError
+from lepton.kernels import elementwise as kernels
 
 __all__ = [
     "exp", "exp2", "expm1", "float_power", "frexp", "ldexp", "log", "log10", "log1p", "log2", "logaddexp",
-    "logaddexp2", "pow", "rsqrt", "sqrt", "xlogy",
+    "logaddexp2", "pow", "rsqrt", "sigmoid", "sqrt", "xlogy",
 ]  # fmt: skip
 
 LN2 = math.log(2.0)
@@ -144,39 +147,69 @@ class Log1p(Elementwise):
         return g / (x + 1)
 
 
+class Sigmoid(Elementwise):
+    """z = σ(x) = 1 / (1 + e⁻ˣ)          ∂L/∂x = g·z·(1 − z)"""
+
+    __slots__ = ()
+    integers = "float"
+    saves = ("out",)
+
+    def forward(self, x: Any) -> Any:
+        return kernels.sigmoid(x)
+
+    def backward(self, g: Any, out: Any) -> Any:
+        return SigmoidBackward.on(g, out)
+
+
+class SigmoidBackward(Elementwise):
+    """z = g·o·(1 − o)          ∂L/∂g = h·o·(1 − o),  ∂L/∂o = h·g·(1 − 2·o)"""
+
+    __slots__ = ()
+    saves = {"g": "out", "out": ("g", "out")}
+
+    def forward(self, g: Any, out: Any) -> Any:
+        return kernels.sigmoid_backward(g, out)
+
+    def backward(self, h: Any, g: Any, out: Any) -> Any:
+        return (
+            SigmoidBackward.on(h, out) if self.needs[0] else None,
+            h * g * (1 - out * 2) if self.needs[1] else None,
+        )
+
+
 class Logaddexp(Choosy):
-    """z = ln(eˣ + eʸ)          ∂L/∂x = g·eˣ⁻ᶻ,  ∂L/∂y = g·eʸ⁻ᶻ"""
+    """z = ln(eˣ + eʸ)          ∂L/∂x = g·σ(x − y),  ∂L/∂y = g·σ(y − x)"""
 
     __slots__ = ()
     refuses = FLOATING_ONLY
     kernel_name = "logaddexp_cpu"
-    saves = ("x", "y", "out")
+    saves = ("x", "y")
 
     def forward(self, x: Any, y: Any) -> Any:
         return module(x, y).logaddexp(x, y)
 
-    def backward(self, g: Any, x: Any, y: Any, out: Any) -> Any:
+    def backward(self, g: Any, x: Any, y: Any) -> Any:
         return (
-            g * Exp.on(x - out) if self.needs[0] else None,
-            g * Exp.on(y - out) if self.needs[1] else None,
+            g * Sigmoid.on(x - y) if self.needs[0] else None,
+            g * Sigmoid.on(y - x) if self.needs[1] else None,
         )
 
 
 class Logaddexp2(Choosy):
-    """z = log₂(2ˣ + 2ʸ)          ∂L/∂x = g·2ˣ⁻ᶻ,  ∂L/∂y = g·2ʸ⁻ᶻ"""
+    """z = log₂(2ˣ + 2ʸ)          ∂L/∂x = g·σ((x − y)·ln 2),  ∂L/∂y = g·σ((y − x)·ln 2)"""
 
     __slots__ = ()
     refuses = FLOATING_ONLY
     kernel_name = "logaddexp2_cpu"
-    saves = ("x", "y", "out")
+    saves = ("x", "y")
 
     def forward(self, x: Any, y: Any) -> Any:
         return module(x, y).logaddexp2(x, y)
 
-    def backward(self, g: Any, x: Any, y: Any, out: Any) -> Any:
+    def backward(self, g: Any, x: Any, y: Any) -> Any:
         return (
-            g * Exp2.on(x - out) if self.needs[0] else None,
-            g * Exp2.on(y - out) if self.needs[1] else None,
+            g * Sigmoid.on((x - y) * LN2) if self.needs[0] else None,
+            g * Sigmoid.on((y - x) * LN2) if self.needs[1] else None,
         )
 
 
@@ -189,14 +222,23 @@ class Xlogy(Elementwise):
 
     def forward(self, x: Any, y: Any) -> Any:
         operands = module(x, y)
-        product = x * operands.log(y)
-        return operands.where((x == 0) & (y == y), 0, product)
+        logarithm = operands.log(y) if is_array(y) else logarithm_of(y)
+        return operands.where((x == 0) & (y == y), 0, x * logarithm)
 
     def backward(self, g: Any, x: Any, y: Any) -> Any:
-        return (
-            g * Where.on((x == 0) & (y <= 0), 0.0, Log.on(y)) if self.needs[0] else None,
-            g * (x / y) if self.needs[1] else None,
-        )
+        to_x = None
+        if self.needs[0]:
+            alone = (x == 0) & (y <= 0)
+            if isinstance(y, (int, float)):
+                to_x = Where.on(alone, 0.0, g * logarithm_of(y))
+            else:
+                to_x = g * Log.on(Where.on(alone, 1.0, y))
+        return (to_x, g * (x / y) if self.needs[1] else None)
+
+
+def logarithm_of(number: float) -> float:
+    """ln of a number: −∞ at 0, nan below."""
+    return math.log(number) if number > 0 else -math.inf if number == 0 else math.nan
 
 
 @public(inplace=True)
@@ -221,6 +263,12 @@ def log10(input: Tensor) -> Tensor:
 def log1p(input: Tensor) -> Tensor:
     """ln(1 + x), element by element, exact for small x too; integers give the default floating type."""
     return Log1p()(input)
+
+
+@public(inplace=True)
+def sigmoid(input: Tensor) -> Tensor:
+    """σ(x) = 1 / (1 + e⁻ˣ), element by element, without overflow; integers give the default floating type."""
+    return Sigmoid()(input)
 
 
 @public()
@@ -279,9 +327,8 @@ class Pow(Choosy):
 
     def _exponent(self, g: Any, x: Any, y: Any, out: Any) -> Any:
         if isinstance(x, (int, float)):
-            if x > 0:
-                return g * (out * math.log(x))
-            return Where.on(y >= 0, 0.0, g * -out * math.inf) if x == 0 else g * (out * math.nan)
+            through = g * (out * logarithm_of(x))
+            return Where.on(~(y >= 0), through, 0) if x == 0 else through
         # where the base is 0 the logarithm is taken of 1, so that no 0·∞ arises in derivatives of higher order either
         return g * (out * Log.on(Where.on((x == 0) & (y >= 0), 1.0, x)))
 
@@ -359,7 +406,7 @@ def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     return Pow()(input, exponent)
 
 
-@public(inplace=True)
+@public()
 def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input^exponent, element by element, computed and returned in float64 whatever the types are.
 
@@ -372,6 +419,23 @@ def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
         for each in (input, exponent)
     ]
     return Pow()(base, float(power) if isinstance(power, (int, float)) else power)
+
+
+def _float_power_in_place(self: Tensor, exponent: Tensor | float) -> Tensor:
+    """In-place version of :meth:`Tensor.float_power`, for float64 tensors.
+
+    Raises:
+        DTypeError: the tensor is not float64. ShapeError: the shapes do not broadcast to its shape.
+    """
+    if self.dtype is not dtypes.float64:
+        raise DTypeError(
+            f"the base given to float_power_ has dtype {SCALAR_NAMES[self.dtype]} but the operation's result requires "
+            "dtype Double; use float_power(), or convert the tensor with .double()"
+        )
+    return assign(self, float_power(self, exponent))
+
+
+TABLE["Tensor.float_power_"] = PublicOp("float_power_", _float_power_in_place, True, False, None)
 
 
 @public(inplace=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import Elementwise
+from lepton.autograd.op import Elementwise, as_array
 from lepton.autograd.ops._elementwise import module
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.registry import public
@@ -55,7 +55,7 @@ class Fmax(Elementwise):
     saves = ("first",)
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.first = (x >= y) | (y != y)
+        self.first = as_array((x >= y) | (y != y))
         return module(x, y).fmax(x, y)
 
     def backward(self, g: Any, first: Any) -> Any:
@@ -69,7 +69,7 @@ class Fmin(Elementwise):
     saves = ("first",)
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.first = (x <= y) | (y != y)
+        self.first = as_array((x <= y) | (y != y))
         return module(x, y).fmin(x, y)
 
     def backward(self, g: Any, first: Any) -> Any:

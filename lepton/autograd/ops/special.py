@@ -11,10 +11,9 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy
-from lepton.autograd.ops.arithmetic import Add
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Xlogy
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import device_of, is_array, place_of, to_numpy, xp
 from lepton.errors import DTypeError, require
@@ -108,9 +107,9 @@ class Logit(Elementwise):
     def backward(self, g: Any, x: Any) -> Any:
         if self.eps is None:
             return Where.on((x < 0) | (x > 1), math.nan, g / (x * (1 - x)))
-        outside = (x < self.eps) | (x > 1 - self.eps)
-        inner = Where.on(outside, 0.5, x)
-        return Where.on(~outside, g / (inner * (1 - inner)), 0)
+        inside = (x >= self.eps) & (x <= 1 - self.eps)
+        inner = Where.on(inside, x, 0.5)
+        return Where.on(inside, g / (inner * (1 - inner)), 0)
 
 
 @public(inplace=True)
@@ -134,7 +133,7 @@ def scipy_special(name: str, *operands: Any) -> Any:
         MissingExtraError: SciPy is not installed.
     """
     function = getattr(require("scipy.special", "special", f"{name}()"), name)
-    like = next(each for each in operands if is_array(each))
+    like = next(each for each in operands if hasattr(each, "dtype"))
     host = [to_numpy(each) if is_array(each) else each for each in operands]
     wide = [each.astype("float32") if is_array(each) and each.dtype.itemsize == 2 else each for each in host]
     out = function(*wide)
@@ -171,6 +170,29 @@ class Polygamma(Elementwise):
 
     def backward(self, g: Any, x: Any) -> Any:
         return g * Polygamma.on(x, n=self.n + 1)
+
+
+class Mvlgamma(Elementwise):
+    """z = p(p − 1)/4·ln π + Σⱼ ln Γ(x + (1 − j)/2), j = 1 … p          ∂L/∂x = g·Σⱼ ψ(x + (1 − j)/2)"""
+
+    __slots__ = ("p",)
+    integers = "float"
+    saves = ("x",)
+
+    def __init__(self, p: int) -> None:
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        total = Lgamma.on(x) + self.p * (self.p - 1) / 4 * math.log(math.pi)
+        for j in range(1, self.p):
+            total = total + Lgamma.on(x - j / 2)
+        return total
+
+    def backward(self, g: Any, x: Any) -> Any:
+        total = Polygamma.on(x, n=0)
+        for j in range(1, self.p):
+            total = total + Polygamma.on(x - j / 2, n=0)
+        return g * total
 
 
 class Igamma(Choosy):
@@ -232,8 +254,7 @@ def _polygamma_method(self: Tensor, n: int) -> Tensor:
     return polygamma(n, self)
 
 
-_polygamma_method.__name__ = "polygamma"  # as a method its arguments come in another order
-public(inplace=True)(_polygamma_method)
+TABLE["Tensor.polygamma"] = PublicOp("polygamma", _polygamma_method, True, True, None)  # another order of arguments
 
 
 @public(inplace=True)
@@ -241,14 +262,13 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """ln of the gamma function of ``p`` dimensions, p(p − 1)/4·ln π + Σⱼ ln Γ(x + (1 − j)/2), j = 1 … p.
 
     Raises:
-        DTypeError: ``p`` is below 1. MissingExtraError: SciPy is not installed.
+        DTypeError: ``p`` is below 1, or ``input`` is bool. MissingExtraError: SciPy is not installed.
     """
     if p < 1:
         raise DTypeError(f"p has to be greater than or equal to 1, but got {p}")
-    total = Add()(Lgamma()(input), p * (p - 1) / 4 * math.log(math.pi))
-    for j in range(2, p + 1):
-        total = Add()(total, Lgamma()(Add()(input, (1 - j) / 2)))
-    return total
+    if input._data.dtype.kind == "b":
+        raise DTypeError("The input tensor may not be a boolean tensor; convert it with .float()")
+    return Mvlgamma(p)(input)
 
 
 @public(inplace=True)
