@@ -44,7 +44,7 @@ _MOST_DIMENSIONS = 64  # NumPy's limit
 _LONGEST_NAME = 1 << 12
 _LONGEST_ENTRY = 1 << 13
 _ENTRY_COST = 600  # bytes that an entry, its array and its places in dicts take; a test holds it against CPython
-_KEY_COST = 200  # the same for a key of the metadata
+_KEY_COST = 4096  # a key of the metadata takes far less, but files have a handful, and thousands would only cost time
 
 # Other formats by their first bytes, to say what the file is instead of what it is not.
 _STRANGERS = (
