@@ -145,6 +145,8 @@ def _bound_methods() -> Iterator[str]:
         yield f"    def {name}(self) -> Tensor: ..."
     for each in methods.OTHERS:
         yield _definition(_parsed(each), each.__name__, "    ")
+    for name in methods.PROPERTIES:
+        yield f"    @property\n    def {name}(self) -> Tensor: ..."
     yield "    def __getitem__(self, index: Any) -> Tensor: ..."
     yield "    def __setitem__(self, index: Any, value: Any) -> None: ..."
     yield "    def __iter__(self) -> Iterator[Tensor]: ..."

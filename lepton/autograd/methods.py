@@ -14,9 +14,11 @@ from lepton.autograd import engine, inplace, printing
 from lepton.autograd.ops import families as _families  # noqa: F401 - fills the table
 from lepton.autograd.ops.indexing import getitem
 from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.ops.shape import PROPERTIES
 from lepton.autograd.setitem import setitem
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
+from lepton.errors import ArgumentTypeError
 
 OPERATORS = {
     "__add__": "add",
@@ -54,7 +56,7 @@ SWAPPED = {
     "__rlshift__": "bitwise_left_shift",
     "__rrshift__": "bitwise_right_shift",
 }
-UNARY = {"__neg__": "neg", "__pos__": "positive", "__abs__": "abs", "__invert__": "bitwise_not"}
+UNARY = {"__neg__": "neg", "__pos__": "positive", "__abs__": "abs"}
 IN_PLACE = {
     "__iadd__": "add_",
     "__isub__": "sub_",
@@ -111,7 +113,17 @@ def backward(
 
 
 def _iterate(self: Tensor) -> Any:
+    if self._data.ndim == 0:
+        raise ArgumentTypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))
+
+
+def _invert(self: Tensor) -> Any:
+    if self.dtype.is_floating_point:
+        raise ArgumentTypeError(
+            f"~ (operator.invert) is only implemented on integer and Boolean-type tensors; this one is {self.dtype}"
+        )
+    return TABLE["bitwise_not"].function(self)
 
 
 def _contains(self: Tensor, element: Any) -> bool:
@@ -122,6 +134,7 @@ OTHERS: tuple[Callable[..., Any], ...] = (backward, inplace.copy_, inplace.fill_
 SPECIAL: dict[str, Callable[..., Any]] = {
     "__getitem__": getitem,
     "__setitem__": setitem,
+    "__invert__": _invert,
     "__iter__": _iterate,
     "__contains__": _contains,
     "__repr__": printing.tensor_repr,
@@ -147,6 +160,8 @@ def _bind() -> None:
         setattr(Tensor, function.__name__, function)
     for special, function in SPECIAL.items():
         setattr(Tensor, special, function)
+    for name, function in PROPERTIES.items():
+        setattr(Tensor, name, property(function))
 
 
 _bind()

@@ -15,6 +15,7 @@ from lepton.autograd.ops import (
     logical,
     matrix,
     products,
+    random,
     reduction,
     rounding,
     scattering,
@@ -37,6 +38,7 @@ from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.products import *  # noqa: F403
+from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
@@ -62,6 +64,7 @@ __all__ = [
         logical,
         matrix,
         products,
+        random,
         reduction,
         rounding,
         scattering,
