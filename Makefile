@@ -25,7 +25,7 @@ test: $(VENV)/.test ## Run the tests (all but the slow ones and the comparison w
 	$(PYTEST) tests
 
 test-full: $(VENV)/.test ## Run the slow tests too, with ten times as many drawn cases.
-	$(PYTEST) -m "" --hypothesis-profile full tests
+	$(PYTEST) -m "" --hypothesis-profile full --timeout 1800 tests
 
 test-oracle: $(VENV)/.oracle ## Compare with PyTorch, installing it if need be.
 	$(PYTEST) tests/oracle
