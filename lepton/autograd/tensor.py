@@ -400,10 +400,17 @@ class Tensor:
         return bool(self._data.item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._only_element())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._only_element())
+
+    def _only_element(self) -> Any:
+        if self._data.size != 1:
+            raise ArgumentError(
+                f"only one element tensors can be converted to Python scalars; this one has shape {list(self.shape)}"
+            )
+        return self.item()
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:
