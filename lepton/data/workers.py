@@ -88,7 +88,7 @@ class Workers:
             del future  # else a raised error's traceback and the future would keep each other alive
 
     def close(self, wait: bool = True) -> None:
-        """Drop the tasks that have not begun and end the threads; where one is ``stuck`` or not ``wait``, when they can."""
+        """Drop the tasks that have not begun and end the threads; ``wait`` for that unless one is ``stuck``."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()
