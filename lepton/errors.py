@@ -109,23 +109,22 @@ class MissingExtraError(LeptonError, ImportError):
 
 
 def require(module: str, extra: str, purpose: str) -> Any:
-    """Import an optional module, ``purpose`` being what asks for it (``"ImageFolder"``).
+    """Import an optional module for a purpose, a noun: ``require("PIL.Image", "vision", "reading images")``.
 
     Raises:
         MissingExtraError: it is not installed, or installed and broken.
     """
     try:
         return importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        package = module.partition(".")[0]
-        if error.name is not None and error.name.partition(".")[0] == package:
-            what = f"the package '{package}', which is not installed"
-        else:
-            what = f"the package '{package}', which itself misses '{error.name}'"
-        raise MissingExtraError(f"{purpose} needs {what}: pip install 'lepton[{extra}]'", name=module) from error
     except ImportError as error:
+        package = module.partition(".")[0]
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is None:
+            state = f"is installed but cannot be loaded ({error})"
+        elif missing.partition(".")[0] == package:
+            state = "is not installed"
+        else:
+            state = f"is installed but misses the package '{missing}'"
         raise MissingExtraError(
-            f"{purpose} needs the module '{module}', which is installed but cannot be loaded ({error}): "
-            f"reinstall it with pip install --force-reinstall 'lepton[{extra}]'",
-            name=module,
+            f"the package '{package}' is needed for {purpose} and {state}: pip install 'lepton[{extra}]'", name=module
         ) from error

@@ -79,6 +79,12 @@ def test_every_block_is_marked_with_its_language(page: Path) -> None:
     assert languages <= {"python", "sh", *PLAIN}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_links_within_the_project_lead_somewhere(page: Path) -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=relative)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
     done = subprocess.run(

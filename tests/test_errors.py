@@ -40,9 +40,9 @@ def test_require_hands_over_the_module() -> None:
 
 def test_require_names_the_extra_of_a_missing_package() -> None:
     with pytest.raises(errors.MissingExtraError) as caught:
-        errors.require("no_such_package.inner", "vision", "ImageFolder")
+        errors.require("no_such_package.inner", "vision", "reading images")
     assert str(caught.value) == (
-        "ImageFolder needs the package 'no_such_package', which is not installed: pip install 'lepton[vision]'"
+        "the package 'no_such_package' is needed for reading images and is not installed: pip install 'lepton[vision]'"
     )
     assert caught.value.name == "no_such_package.inner"
 
@@ -50,8 +50,8 @@ def test_require_names_the_extra_of_a_missing_package() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("import no_such_package", "the package 'broken', which itself misses 'no_such_package'"),
-        ("raise ImportError('libmpi.so: cannot open')", "installed but cannot be loaded (libmpi.so: cannot open)"),
+        ("import no_such_package", "is installed but misses the package 'no_such_package'"),
+        ("raise ImportError('libmpi.so: cannot open')", "is installed but cannot be loaded (libmpi.so: cannot open)"),
     ],
 )
 def test_require_tells_a_broken_package_from_a_missing_one(
