@@ -29,6 +29,7 @@ import numpy as np
 from lepton.autograd.tensor import Tensor
 from lepton.errors import CheckpointError
 from lepton.io import container, parse, tree
+from lepton.nn.module_state import StateDict
 from lepton.nn.parameter import Parameter
 
 ACCEPTED = "read"
@@ -58,6 +59,8 @@ def valid_files() -> list[bytes]:
     """Small files that between them use everything the format has."""
     weight = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3))
     foreign = {"a": np.ones((2, 2), np.float16), "b": np.zeros((0, 3), np.uint8), "c": np.array(True)}
+    state = StateDict(weight=weight)
+    state._metadata = OrderedDict({"": {"version": 1}})
     head = container.build_header(foreign, {"made by": "hand"})
     return [
         file_of(OrderedDict([("conv.weight", weight), ("tied", weight.detach()), ("conv.bias", Parameter(Tensor()))])),
@@ -67,6 +70,7 @@ def valid_files() -> list[bytes]:
             {"$": np.arange(3), None: weight.dtype, 1.5: weight.device, "s": weight.shape, "bool": np.ones(3, bool)}
         ),
         file_of(weight),
+        file_of({"model": state}),
         file_of({}),
         head + b"".join(each.tobytes() for each in foreign.values()),
         container.build_header({}, {}),

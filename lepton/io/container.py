@@ -314,7 +314,12 @@ class Reader:
 
     def _read_array(self, entry: Entry) -> np.ndarray[Any, Any]:
         dtype = numpy_dtype(_NUMPY_NAMES[entry.type], f"tensor {entry.name!r}")
-        array = np.empty(entry.shape, dtype.newbyteorder("<"))
+        try:
+            array = np.empty(entry.shape, dtype.newbyteorder("<"))
+        except MemoryError:
+            raise CheckpointError(
+                f"tensor {entry.name!r} takes {entry.end - entry.start} bytes, more memory than there is"
+            ) from None
         flat = array.reshape(-1).view(np.uint8)
         self._fill(self._data + entry.start, flat.data)
         if entry.type == "BOOL" and flat.size and flat.max() > 1:
@@ -418,4 +423,7 @@ def write_arrays(file: BinaryIO, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
     """Write the bytes of the arrays one after the other; at most one of them is copied at a time."""
     for array in arrays.values():
         plain = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-        file.write(plain.reshape(-1).view(np.uint8).data)
+        flat = plain.reshape(-1).view(np.uint8)
+        if array.dtype == bool:  # memory that was never written to can have other bytes than 0 and 1
+            flat = (flat != 0).view(np.uint8)
+        file.write(flat.data)

@@ -21,6 +21,7 @@ from lepton.backend import devices, dtypes
 from lepton.errors import CheckpointError
 from lepton.io import container, strict
 from lepton.io.strict import damaged, shorten
+from lepton.nn.module_state import StateDict
 from lepton.nn.parameter import Parameter
 
 VERSION = "1"
@@ -99,6 +100,12 @@ class _Encoder:
     def ordered(self, obj: Any, path: str, level: int) -> Any:
         return {"$ordered": self.pairs(obj, path, level)}
 
+    def state_dict(self, obj: StateDict, path: str, level: int) -> Any:
+        made = {"$state_dict": self.pairs(obj, path, level)}
+        if hasattr(obj, "_metadata"):
+            made["metadata"] = self.ordered(obj._metadata, _join(path, "_metadata"), level + 1)
+        return made
+
     def pairs(self, obj: Any, path: str, level: int) -> Any:
         for key in obj:
             if type(key) not in _KEY_TYPES:
@@ -169,6 +176,7 @@ _ENCODERS: dict[type, Callable[[_Encoder, Any, str, int], Any]] = {
     Size: _Encoder.size,
     dict: _Encoder.dict_,
     OrderedDict: _Encoder.ordered,
+    StateDict: _Encoder.state_dict,
     bytes: _Encoder.bytes_,
     np.ndarray: _Encoder.array,
     np.memmap: _Encoder.array,
@@ -283,6 +291,16 @@ class _Decoder:
     def ordered(self, value: Any, options: dict[str, Any]) -> OrderedDict[Any, Any]:
         return OrderedDict(self._pairs("$ordered", value, options))
 
+    def state_dict(self, value: Any, options: dict[str, Any]) -> StateDict:
+        metadata = options.pop("metadata", None)
+        made = StateDict(self._pairs("$state_dict", value, options))
+        _require(all(type(key) is str for key in made), "$state_dict", list(made))
+        if metadata is not None:
+            fits = type(metadata) is OrderedDict and all(type(each) is dict for each in metadata.values())
+            _require(fits, "$state_dict", metadata)
+            made._metadata = metadata
+        return made
+
     def _pairs(self, tag: str, value: Any, options: dict[str, Any]) -> Any:
         _require(type(value) is list and not options, tag, value)
         for pair in value:
@@ -317,6 +335,7 @@ _DECODERS: dict[str, Callable[[_Decoder, Any, dict[str, Any]], Any]] = {
     "$size": _Decoder.size,
     "$dict": _Decoder.dict_,
     "$ordered": _Decoder.ordered,
+    "$state_dict": _Decoder.state_dict,
     "$scalar": _Decoder.scalar,
     "$dtype": _Decoder.dtype,
     "$device": _Decoder.device,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import random
@@ -75,7 +76,7 @@ def kill_many_times(path: Path, environment: dict[str, str], times: int) -> None
 
 
 def test_kill_at_random_moments(path: Path, clean_environment: dict[str, str]) -> None:
-    kill_many_times(path, clean_environment, 10)
+    kill_many_times(path, clean_environment, 8)
 
 
 @pytest.mark.slow
@@ -238,6 +239,23 @@ def test_a_file_system_without_locks(path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fcntl, "flock", unsupported)
     save([1], path)
     assert load(path) == [1] and os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize(("number", "passes"), [(22, True), (95, True), (5, False)])
+def test_a_file_system_that_cannot_sync_folders(
+    number: int, passes: bool, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, "not for folders")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with contextlib.nullcontext() if passes else pytest.raises(OSError, match="not for folders"):
+        save([1], path)
+    assert load(path) == [1]
 
 
 def test_threads_that_save_to_one_path(path: Path) -> None:

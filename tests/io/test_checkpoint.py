@@ -146,6 +146,11 @@ def test_byte_order_of_other_machines(path: Path) -> None:
     assert same(loaded, [np.array([1, 2], "<i4"), np.array(0.5)])
 
 
+def test_bools_in_memory_that_was_never_written_to(path: Path) -> None:
+    loaded = round_trip(np.array([0, 1, 7], np.uint8).view(bool), path)
+    assert loaded.tobytes() == b"\x00\x01\x01"
+
+
 def test_requires_grad_comes_back(path: Path) -> None:
     leaf = tensor(2).requires_grad_()
     loaded = round_trip({"leaf": leaf, "detached": leaf.detach()}, path)

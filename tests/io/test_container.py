@@ -74,6 +74,14 @@ def test_a_file_that_shrinks_while_it_is_read() -> None:
         reader.array("a")
 
 
+def test_a_tensor_larger_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(np, "empty", no_memory)
+    refused(file_with({"a": GOOD}, EIGHT), "tensor 'a' takes 8 bytes, more memory than there is")
+
+
 # ---------------------------------------------------------------------- other formats
 
 
