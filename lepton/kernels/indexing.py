@@ -9,6 +9,11 @@ from lepton.backend.devices import Array, xp
 from lepton.kernels.registry import kernel
 
 
+def along(axis: int, entry: Any) -> tuple[Any, ...]:
+    """The index that is ``entry`` on ``axis`` and everything elsewhere."""
+    return (slice(None),) * axis + (entry, ...)
+
+
 def open_grid(index: Array, axis: int) -> tuple[Any, ...]:
     """``index`` along ``axis``, and along every other axis the place itself: x[open_grid(...)] picks along ``axis``."""
     module, ndim = xp(index), index.ndim

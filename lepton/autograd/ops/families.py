@@ -18,6 +18,7 @@ from lepton.autograd.ops import (
     random,
     reduction,
     rounding,
+    scan,
     scattering,
     shape,
     special,
@@ -41,6 +42,7 @@ from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
+from lepton.autograd.ops.scan import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
 from lepton.autograd.ops.shape import *  # noqa: F403
 from lepton.autograd.ops.softmax import *  # noqa: F403
@@ -67,6 +69,7 @@ __all__ = [
         random,
         reduction,
         rounding,
+        scan,
         scattering,
         shape,
         softmax_family,

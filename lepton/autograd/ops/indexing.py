@@ -20,6 +20,7 @@ from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import device_of, is_array, move, xp
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, IndexRangeError, PlaceError, ShapeError
 from lepton.kernels import indexing as kernels
+from lepton.kernels.indexing import along
 
 __all__ = [
     "select", "narrow", "narrow_copy", "index_select", "gather", "take", "take_along_dim", "masked_select", "nonzero",
@@ -196,7 +197,7 @@ def _parse(index: Any, x: Tensor) -> tuple[Any, Any, bool]:
             dim += ndim - consumed
         elif isinstance(each, bool):
             basic.append(None)
-            advanced.append(np.zeros(1 if each else 0, np.int64))
+            advanced.append(xp(x._data).zeros(1 if each else 0, np.int64))
             trivial = False
         elif is_array(each):
             if each.dtype == bool:
@@ -343,11 +344,6 @@ def _explain_index(error: Exception, shape: tuple[int, ...]) -> Exception:
 
 
 # ---------------------------------------------------------------------- parts along one dimension
-
-
-def along(dim: int, entry: Any) -> tuple[Any, ...]:
-    """The index that is ``entry`` at dimension ``dim`` and everything elsewhere."""
-    return (FULL,) * dim + (entry, ...)
 
 
 @public()
