@@ -113,11 +113,11 @@ class Sequential(_Numbered):
     def __init__(self, *args: Module | Mapping[str, Module]) -> None:
         super().__init__()
         if len(args) == 1 and isinstance(args[0], Mapping):
-            for name, module in args[0].items():
-                self.add_module(name, module)
+            named: Iterable[tuple[str, Any]] = args[0].items()
         else:
-            for place, module in enumerate(args):
-                self.add_module(str(place), module) # which raises for mappings
+            named = [(str(place), module) for place, module in enumerate(args)]
+        for name, module in named:
+            self.add_module(name, module)
 
     def forward(self, input: Any) -> Any:
         """The last module's output."""

@@ -13,7 +13,7 @@ from lepton.autograd.ops.extrema import ClampMax
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError
+from lepton.errors import ArgumentError, DTypeError, UnsupportedDTypeError
 from lepton.kernels import elementwise as kernels
 
 __all__ = ["relu", "tanh"]
@@ -192,21 +192,36 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
-    """x where x > threshold, else ``value``, element by element, of the same type; nan stays nan."""
-    return Threshold(threshold, value)(input)
+    """x where x > threshold, else ``value``, element by element, of the same type; nan stays nan.
+
+    Raises:
+        UnsupportedDTypeError: ``input`` is bool.
+    """
+    if input._data.dtype.kind == "b":
+        raise UnsupportedDTypeError("\"threshold_cpu\" not implemented for 'Bool'; convert the input with .float()")
+    return Threshold(_limit(threshold, input), _limit(value, input))(input)
+
+
+def _limit(value: float, input: Tensor) -> float:
+    """A limit as the input's type can hold it: whole for integers."""
+    return int(value) if input._data.dtype.kind in "iu" else value
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """x limited to [min_val, max_val], element by element, of the same type; the derivative at the limits is 0.
 
     Raises:
-        ArgumentError: ``min_val`` is greater than ``max_val``. DTypeError: ``input`` is bool.
+        ArgumentError: ``min_val`` is greater than ``max_val``. DTypeError: ``input`` is bool, or unsigned and a limit is
+            negative.
     """
-    if input._data.dtype.kind == "b":
+    kind = input._data.dtype.kind
+    if kind == "b":
         raise DTypeError("Bool inputs not supported for hardtanh")
     if min_val > max_val:
         raise ArgumentError(f"min_val cannot be greater than max_val, but they are {min_val} and {max_val}")
-    return Hardtanh(min_val, max_val)(input)
+    if kind == "u" and min_val < 0:
+        raise DTypeError("cannot do hardtanh on an unsigned type with negative limits")
+    return Hardtanh(_limit(min_val, input), _limit(max_val, input))(input)
 
 
 # ---------------------------------------------------------------------- smooth
@@ -316,7 +331,7 @@ class Elu(Choosy):
 
     def backward(self, g: Any, x: Any) -> Any:
         below = Exp.on(ClampMax.on(x, 0.0) * self.inner) * (self.alpha * self.scale * self.inner)
-        return g * Where.on(x <= 0, below, self.scale)
+        return g * Where.on(x > 0, self.scale, below)
 
 
 class Gelu(Choosy):

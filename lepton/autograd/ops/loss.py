@@ -6,10 +6,12 @@ import math
 from typing import Any, ClassVar
 
 from lepton.autograd.op import Op, SumTo
+from lepton.autograd.ops.activation import Hardtanh
 from lepton.autograd.ops.arguments import SCALAR_NAMES, same_type
 from lepton.autograd.ops.arithmetic import Sign
+from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Log, Log1p, Sigmoid
-from lepton.autograd.ops.extrema import Clamp, ClampMin
+from lepton.autograd.ops.extrema import ClampMin
 from lepton.autograd.ops.softmax import LogSoftmaxBackward
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
@@ -59,6 +61,10 @@ class Classes:
         found = weight[self.index]
         return found if self.counted is None else module.where(self.counted, found, 0)
 
+    def masked(self, g: Any) -> Any:
+        """A gradient for each sample (array or Tensor), 0 where it does not count, be it infinite elsewhere."""
+        return g if self.counted is None else Where.on(self.counted, g, 0)
+
 
 class NegativeLikelihood(Op):
     """z = −w·x at each sample's class          ∂L/∂x = −w·g there, 0 elsewhere"""
@@ -75,6 +81,7 @@ class NegativeLikelihood(Op):
         return loss if counted is None else xp(x).where(counted, loss, 0)
 
     def backward(self, g: Any) -> Any:
+        g = self.classes.masked(g)
         return NegativeLikelihoodBackward.on(g, classes=self.classes, scale=self.scale, shape=self.source)
 
 
@@ -153,6 +160,7 @@ class CrossEntropy(Share):
         if g[0] is not None:
             scale = g[0].reshape(self.hard.shape) if self.reduction == "none" else g[0]
             scale = scale / self.count if self.reduction == "mean" else scale
+            scale = self.classes.masked(scale)
             dx = CrossEntropyBackward.on(scale, log_p, classes=self.classes, hard=self.hard, soft=self.soft)
         if len(g) > 1 and g[1] is not None:
             through = LogSoftmaxBackward.on(g[1], log_p, dim=self.classes.axis)
@@ -216,17 +224,17 @@ class PointwiseLoss(Op):
         raise NotImplementedError
 
     def forward(self, x: Any, y: Any) -> Any:
-        self.count = x.size or math.nan
+        self.count = x.size
         loss = self.value(x, y)
         if self.reduction == "none":
             return loss
         if self.reduction == "sum":
             return total(loss)
-        return (total(widen(loss)) / self.count).astype(x.dtype)
+        return (total(widen(loss)) / (self.count or math.nan)).astype(x.dtype)
 
     def backward(self, g: Any, x: Any, y: Any) -> Any:
         if self.reduction == "mean":
-            g = g / self.count
+            g = g / (self.count or 1)
         return tuple([None if slope is None else slope * g for slope in self.slopes(x, y)])
 
 
@@ -293,7 +301,7 @@ class SmoothL1Loss(DifferenceLoss):
         return xp(d).where(size < self.beta, near * near * (0.5 / self.beta), size - 0.5 * self.beta)
 
     def slope(self, d: Any) -> Any:
-        return Clamp.on(d / self.beta, -1.0, 1.0)
+        return Hardtanh.on(d / self.beta, low=-1.0, high=1.0)
 
 
 class HuberLoss(DifferenceLoss):
@@ -312,7 +320,7 @@ class HuberLoss(DifferenceLoss):
         return near * (size - 0.5 * near)
 
     def slope(self, d: Any) -> Any:
-        return Clamp.on(d, -self.delta, self.delta)
+        return Hardtanh.on(d, low=-self.delta, high=self.delta)
 
 
 _LOG_FLOOR = -100.0  # a prediction of exactly 0 or 1 costs at most this, as in PyTorch

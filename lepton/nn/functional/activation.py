@@ -9,13 +9,13 @@ from lepton.autograd.inplace import assign
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
 from lepton.autograd.ops.activation import gelu, logsigmoid, softplus, tanh
-from lepton.autograd.ops.arguments import check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
-from lepton.errors import ArgumentError, ShapeError
+from lepton.errors import ArgumentError, ShapeError, UnsupportedDTypeError
 
 __all__ = [
     "celu",
@@ -50,6 +50,15 @@ __all__ = [
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def _floating(input: Tensor, name: str) -> Tensor:
+    """The input, which must be of a floating type."""
+    if not check_tensor(input, name).dtype.is_floating_point:
+        raise UnsupportedDTypeError(
+            f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert the input with .float()"
+        )
+    return input
 
 
 def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
@@ -136,6 +145,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > λ, else 0, element by element."""
+    _floating(input, "hardshrink")
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
@@ -147,16 +157,19 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    _floating(input, "softshrink")
     return input - input.clamp(-lambd, lambd)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x/6 + ½, 0), 1), element by element."""
+    _floating(input, "hardsigmoid")
     return _finished(input, ops.hardtanh(input, -3.0, 3.0) / 6.0 + 0.5, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·min(max(x/6 + ½, 0), 1), element by element."""
+    _floating(input, "hardswish")
     return _finished(input, input * hardsigmoid(input), inplace)
 
 

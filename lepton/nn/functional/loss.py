@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lepton.autograd.op import result_type
+from lepton.autograd.op import as_array, result_type
 from lepton.autograd.ops import loss as ops
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.exponential import xlogy
@@ -123,16 +123,18 @@ def l1_loss(
     reduction: str = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Mean absolute error: (1/n) Σ |xᵢ − yᵢ|. Arguments as for :func:`mse_loss`.
+    """Mean absolute error: (1/n) Σ |xᵢ − yᵢ|. Arguments as for :func:`mse_loss`; integers are allowed, without mean.
 
     Raises:
-        UnsupportedDTypeError: the type is not floating. ArgumentError: there is no such reduction.
+        ArgumentError: there is no such reduction.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check_reduction(reduction)
     input, target = _aligned(input, target, "l1_loss")
     if weight is not None:
         return _weighted(ops.L1Loss("none")(input, target), weight, reduction)
+    if not input.dtype.is_floating_point:
+        return _reduced((input - target).abs(), reduction)
     return ops.L1Loss(reduction)(input, target)
 
 
@@ -171,15 +173,17 @@ def huber_loss(
 ) -> Tensor:
     """With d = x − y: d²/2 where |d| ≤ δ, δ·(|d| − δ/2) elsewhere; other arguments as for :func:`mse_loss`.
 
+    The target is converted to the input's type, and the mean is over n with a ``weight`` too.
+
     Raises:
         ValueRangeError: ``delta`` is not positive. ArgumentError: there is no such reduction.
     """
     _check_reduction(reduction)
     if delta <= 0:
         raise ValueRangeError(f"huber_loss does not support non-positive values for delta. Got {delta}.")
-    input, target = _aligned(input, target, "huber_loss")
+    input, target = _aligned(input, target.to(input.dtype), "huber_loss")
     if weight is not None:
-        return _weighted(ops.HuberLoss("none", delta)(input, target), weight, reduction)
+        return _reduced(_weighted(ops.HuberLoss("none", delta)(input, target), weight, "none"), reduction)
     return ops.HuberLoss(reduction, delta)(input, target)
 
 
@@ -225,7 +229,7 @@ def cross_entropy(
     check_tensor(target, "cross_entropy_loss", "target", 2)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueRangeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if input._data.ndim and input._data.shape == target._data.shape:
+    if input._data.shape == target._data.shape:
         return _with_probabilities(input, target, weight, reduction, label_smoothing, ignore_index)
     classes = _classes(input, target, weight, ignore_index, "cross_entropy_loss")
     _check_floating(input, "log_softmax_lastdim_kernel_impl")
@@ -262,6 +266,8 @@ def _with_probabilities(
     if ignore_index >= 0:
         raise ValueRangeError("ignore_index is not supported for floating point target")
     shape = input._data.shape
+    if not shape:
+        raise ArgumentError("Expected 1 or more dimensions (got 0)")
     axis = 0 if len(shape) == 1 else 1
     _check_weight(weight, shape[axis], "cross_entropy: ")
     probabilities: Any = target
@@ -301,7 +307,7 @@ def nll_loss(
     if reduction == "none":
         return loss.reshape(shape[:axis] + shape[axis + 1 :])
     summed = loss.sum()
-    return summed / Tensor(total(scale)) if reduction == "mean" else summed
+    return summed / Tensor(as_array(total(scale))) if reduction == "mean" else summed
 
 
 def _check_floating(input: Tensor, name: str) -> None:
