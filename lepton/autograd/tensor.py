@@ -469,7 +469,7 @@ def normalize_dim(dim: int, ndim: int) -> int:
     Raises:
         IndexRangeError: ``dim`` is outside [−ndim, ndim − 1].
     """
-    if 0 <= dim < ndim:
+    if type(dim) is int and 0 <= dim < ndim:
         return dim
     return _normalize_odd_dim(dim, ndim)
 
