@@ -203,7 +203,9 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     value = _number(fill_value)
     kind = dtypes.of_number(value).numpy if dtype is None else numpy_dtype(dtype)
     _check_fits(value, kind)
-    shape = shape_of((), {"size": (size,) if isinstance(size, int) else size}, "full")
+    if isinstance(size, int):
+        raise ArgumentTypeError("full(): argument 'size' (position 1) must be tuple of ints, not int")
+    shape = shape_of((), {"size": size}, "full")
     return new_tensor_of(np.full(shape, value, kind), requires_grad, device)
 
 
@@ -378,9 +380,12 @@ def linspace(
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
 
     Raises:
-        ShapeError: ``steps`` is negative.
+        ShapeError: ``steps`` is negative. UnsupportedDTypeError: ``dtype`` is bool.
     """
-    return new_tensor_of(_steps(start, end, steps, "linspace").astype(numpy_dtype(dtype)), requires_grad, device)
+    kind = numpy_dtype(dtype)
+    if kind.kind == "b":
+        raise UnsupportedDTypeError("\"linspace_cpu\" not implemented for 'Bool': ask for an integer or floating dtype")
+    return new_tensor_of(_steps(start, end, steps, "linspace").astype(kind), requires_grad, device)
 
 
 @public(method=False)
@@ -449,6 +454,8 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
         raise ShapeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     given: Sequence[Any] = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     listed = list(tensor_sequence(given, "meshgrid"))
+    if not listed:
+        raise ShapeError("meshgrid expects a non-empty TensorList")
     for each in listed:
         if each.ndim > 1:
             raise ShapeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(each.shape)}")

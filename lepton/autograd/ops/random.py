@@ -20,7 +20,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
 from lepton.backend import random as draws
 from lepton.backend.random import Generator, default_generator
-from lepton.errors import ArgumentTypeError, DTypeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 
 __all__ = [
     "bernoulli", "get_rng_state", "initial_seed", "manual_seed", "multinomial", "normal", "rand", "rand_like",
@@ -158,9 +158,11 @@ def randperm(
     """0 … n − 1 in random order, int64 unless told otherwise.
 
     Raises:
-        ShapeError: n is negative. DTypeError: the type does not hold n − 1.
+        ShapeError: n is negative. DTypeError: the type does not hold n − 1. UnsupportedDTypeError: it is bool.
     """
     kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    if kind is dtypes.bool_:
+        raise UnsupportedDTypeError("\"randperm\" not implemented for 'Bool': ask for an integer dtype")
     if kind.category == 1 and n - 1 > dtypes.iinfo(kind).max:
         raise DTypeError(f"n is too large for result tensor type: '{kind.name}' does not hold {n - 1}")
     return new_tensor_of(draws.permutation(n, generator).astype(kind.numpy, copy=False), requires_grad, device)
@@ -247,6 +249,8 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Source = None) -> Tens
 
 def _bernoulli(p: Any, shape: tuple[int, ...], generator: Source) -> Any:
     chance = devices.to_numpy(p._data) if isinstance(p, Tensor) else p
+    if isinstance(p, Tensor) and broadcast_shape(p._data.shape, shape) != shape:
+        raise ShapeError(f"probabilities of shape {list(p.shape)} do not expand to the size {list(shape)}")
     return draws.bernoulli(chance, shape, generator)
 
 
