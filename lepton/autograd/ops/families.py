@@ -21,6 +21,7 @@ from lepton.autograd.ops import (
     scan,
     scattering,
     shape,
+    sorting,
     special,
     statistics,
     trigonometric,
@@ -46,6 +47,7 @@ from lepton.autograd.ops.scan import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
 from lepton.autograd.ops.shape import *  # noqa: F403
 from lepton.autograd.ops.softmax import *  # noqa: F403
+from lepton.autograd.ops.sorting import *  # noqa: F403
 from lepton.autograd.ops.special import *  # noqa: F403
 from lepton.autograd.ops.statistics import *  # noqa: F403
 from lepton.autograd.ops.trigonometric import *  # noqa: F403
@@ -73,6 +75,7 @@ __all__ = [
         scattering,
         shape,
         softmax_family,
+        sorting,
         special,
         statistics,
         trigonometric,
