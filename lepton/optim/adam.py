@@ -9,7 +9,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError
 from lepton.kernels.optimizer import adam_step
-from lepton.optim.optimizer import Optimizer, check_range
+from lepton.optim.optimizer import Optimizer, as_rows, check_range
 
 
 class Adam(Optimizer):
@@ -71,12 +71,15 @@ class Adam(Optimizer):
                 self._begin(state, parameter, group["amsgrad"])
             state["step"]._data += 1
             largest = state.get("max_exp_avg_sq")
-            adam_step(
+            arrays = [
                 parameter._data,
                 gradient._data,
                 state["exp_avg"]._data,
                 state["exp_avg_sq"]._data,
                 None if largest is None else largest._data,
+            ]
+            adam_step(
+                *(arrays if parameter._data.ndim else as_rows(*arrays)),
                 int(state["step"]._data),
                 lr,
                 float(beta1),

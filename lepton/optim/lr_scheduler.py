@@ -30,7 +30,7 @@ class LRScheduler:
             raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
         for index, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group["initial_lr"] = float(group["lr"])
+                group.setdefault("initial_lr", float(group["lr"]))
             elif "initial_lr" not in group:
                 raise ArgumentError(
                     f"param 'initial_lr' is not specified in param_groups[{index}] when resuming scheduler with "
@@ -67,6 +67,11 @@ class LRScheduler:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         self._last_lr = rates
+
+    @property
+    def _first(self) -> bool:
+        """Whether the schedule is just being made, and takes the rates that it finds."""
+        return self._step_count == 1
 
     def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -142,7 +147,7 @@ class LinearLR(LRScheduler):
     def get_lr(self) -> list[float]:
         if self.last_epoch == 0:
             return [rate * self.start_factor for rate in self._rates()]
-        if self.last_epoch > self.total_iters:
+        if self._first or self.last_epoch > self.total_iters:
             return self._rates()
         rise = self.end_factor - self.start_factor
         factor = 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
@@ -164,10 +169,8 @@ class CosineAnnealingLR(LRScheduler):
     def get_lr(self) -> list[float]:
         epoch, period, lowest = self.last_epoch, self.T_max, self.eta_min
         rates = self._rates()
-        if epoch == 0:
+        if self._first:
             return rates
-        if self._step_count == 1:
-            return [lowest + (base - lowest) * (1 + math.cos(epoch * math.pi / period)) / 2 for base in self.base_lrs]
         if (epoch - 1 - period) % (2 * period) == 0:
             rise = (1 - math.cos(math.pi / period)) / 2
             return [rate + (base - lowest) * rise for base, rate in zip(self.base_lrs, rates, strict=True)]

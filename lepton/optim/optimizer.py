@@ -235,6 +235,11 @@ def _taken_over(name: str, value: Any, parameter: Tensor) -> Any:
         return convert(value.detach(), parameter.dtype, parameter.device, copy=True)
 
 
+def as_rows(*arrays: Any) -> list[Any]:
+    """0-d arrays as views with one dimension: arithmetic on 0-d arrays gives scalars, which cannot be written into."""
+    return [None if each is None else each[None] for each in arrays]
+
+
 def check_range(name: str, value: Any, low: float = 0.0, high: float = float("inf")) -> None:
     """Refuse an option outside [low, high).
 

@@ -8,7 +8,7 @@ from typing import Any
 from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.kernels.optimizer import sgd_step
-from lepton.optim.optimizer import Optimizer, check_range
+from lepton.optim.optimizer import Optimizer, as_rows, check_range
 
 
 class SGD(Optimizer):
@@ -61,10 +61,13 @@ class SGD(Optimizer):
             if gradient is None:
                 continue
             held = state[parameter].get("momentum_buffer") if momentum else None
+            theta, slope, buffer = parameter._data, gradient._data, None if held is None else held._data
+            if not theta.ndim:
+                theta, slope, buffer = as_rows(theta, slope, buffer)
             buffer = sgd_step(
-                parameter._data,
-                gradient._data,
-                None if held is None else held._data,
+                theta,
+                slope,
+                buffer,
                 lr,
                 momentum,
                 dampening,
@@ -73,5 +76,5 @@ class SGD(Optimizer):
                 maximize,
             )
             if held is None and buffer is not None:
-                state[parameter]["momentum_buffer"] = Tensor(buffer)
+                state[parameter]["momentum_buffer"] = Tensor(buffer.reshape(parameter._data.shape))
             parameter._cell[0] += 1
