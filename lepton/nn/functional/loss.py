@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lepton.autograd.op import as_array, result_type
+from lepton.autograd.op import as_array, broadcast_shape, result_type
 from lepton.autograd.ops import loss as ops
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.exponential import xlogy
@@ -70,6 +70,14 @@ def _aligned(input: Tensor, target: Tensor, what: str) -> tuple[Tensor, Tensor]:
         common = result_type(input, target)
         input, target = input.to(common), target.to(common)
     return input, target
+
+
+def _check_broadcast(name: str, weight: Tensor | None, input: Tensor) -> None:
+    """Refuse a weight that has not, broadcast, the input's shape."""
+    if weight is not None and broadcast_shape(weight._data.shape, input._data.shape) != input._data.shape:
+        raise ShapeError(
+            f"{name} of shape {list(weight.shape)} cannot be broadcast to the input's shape {list(input.shape)}"
+        )
 
 
 def _weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
@@ -385,7 +393,8 @@ def binary_cross_entropy(
         reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
 
     Raises:
-        ArgumentError: the shapes differ. ValueRangeError: a number is outside [0, 1]. DTypeError: the types differ.
+        ArgumentError: the shapes differ. ShapeError: ``weight`` does not broadcast to them. ValueRangeError: a number is
+            outside [0, 1]. DTypeError: the types differ.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check_reduction(reduction)
@@ -408,6 +417,7 @@ def binary_cross_entropy(
                 f"all elements of {name} should be between 0 and 1, but they reach from {each.min()} to "
                 f"{each.max()}{hint}"
             )
+    _check_broadcast("weight", weight, input)
     if weight is None:
         return ops.BinaryCrossEntropy(reduction)(input, target)
     return _reduced(ops.BinaryCrossEntropy("none")(input, target) * weight, reduction)
@@ -433,7 +443,7 @@ def binary_cross_entropy_with_logits(
         pos_weight: a factor P for positive examples, broadcast to that shape.
 
     Raises:
-        ArgumentError: the shapes of ``input`` and ``target`` differ.
+        ArgumentError: the shapes of ``input`` and ``target`` differ. ShapeError: a weight does not broadcast to them.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check_reduction(reduction)
@@ -447,6 +457,8 @@ def binary_cross_entropy_with_logits(
             "convert the target with target.to(input.dtype)"
         )
     input, target = _aligned(input, target, "binary_cross_entropy_with_logits")
+    _check_broadcast("weight", weight, input)
+    _check_broadcast("pos_weight", pos_weight, input)
     if weight is None and pos_weight is None:
         return ops.BinaryCrossEntropyWithLogits(reduction)(input, target)
     if pos_weight is None:
