@@ -71,15 +71,16 @@ class Adam(Optimizer):
                 self._begin(state, parameter, group["amsgrad"])
             state["step"]._data += 1
             largest = state.get("max_exp_avg_sq")
-            arrays = [
-                parameter._data,
-                gradient._data,
-                state["exp_avg"]._data,
-                state["exp_avg_sq"]._data,
-                None if largest is None else largest._data,
-            ]
+            theta, slope, maximum = parameter._data, gradient._data, None if largest is None else largest._data
+            mean, square = state["exp_avg"]._data, state["exp_avg_sq"]._data
+            if not theta.ndim:
+                theta, slope, mean, square, maximum = as_rows(theta, slope, mean, square, maximum)
             adam_step(
-                *(arrays if parameter._data.ndim else as_rows(*arrays)),
+                theta,
+                slope,
+                mean,
+                square,
+                maximum,
                 int(state["step"]._data),
                 lr,
                 float(beta1),
