@@ -404,14 +404,27 @@ class Elementwise(Op):
                     return (a,)
             elif len(inputs) == 2:
                 a, b = inputs[0]._data, inputs[1]._data
-                if a.dtype is b.dtype and a.shape == b.shape and (self.integers != "float" or a.dtype.kind == "f"):
-                    self.restore = None
+                if a.dtype is b.dtype and (self.integers != "float" or a.dtype.kind == "f"):
+                    self.restore = None if a.shape == b.shape else ((a.shape, a.dtype), (b.shape, b.dtype))
                     return (a, b)
         except AttributeError:
-            if type(inputs[1]) is float and isinstance(inputs[0], Tensor) and inputs[0]._data.dtype.kind == "f":
-                self.restore = None
-                return (inputs[0]._data, inputs[1])
+            arrays = self._with_number(inputs)
+            if arrays is not None:
+                return arrays
         return self._promote(inputs)
+
+    def _with_number(self, inputs: tuple[Any, ...]) -> Any:
+        """What ``_promote`` gives for a floating tensor and a number, in either order, in a fraction of the time."""
+        if len(inputs) == 2:
+            x, y = inputs
+            if isinstance(x, Tensor):
+                if (type(y) is float or type(y) is int) and x._data.dtype.kind == "f":
+                    self.restore = None
+                    return (x._data, float(y))
+            elif (type(x) is float or type(x) is int) and isinstance(y, Tensor) and y._data.dtype.kind == "f":
+                self.restore = None
+                return (float(x), y._data)
+        return None
 
     def _promote(self, inputs: tuple[Any, ...]) -> list[Any]:
         inputs = tuple([self._operand(each, index) for index, each in enumerate(inputs)])
@@ -460,7 +473,13 @@ class Elementwise(Op):
         return made
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        return None if isinstance(error, (ShapeError, ArgumentTypeError)) else device_error(label(type(self)), inputs)
+        if isinstance(error, (ShapeError, ArgumentTypeError)):
+            return None
+        try:
+            broadcast_shape(*[each._data.shape for each in inputs if isinstance(each, Tensor)])
+        except ShapeError as better:
+            return better
+        return device_error(label(type(self)), inputs)
 
 
 def result_type(*operands: Any) -> dtypes.dtype:

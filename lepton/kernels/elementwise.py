@@ -1,4 +1,4 @@
-"""Elementwise kernels: the activations and their gradients, and the choice by a mask.
+"""Elementwise kernels: the activations and their gradients.
 
 Every formula is written so that its intermediate values overflow nowhere: exponentials are taken of −|x| only. They may
 underflow to 0, which is then the right result.
@@ -6,53 +6,17 @@ underflow to 0, which is then the right result.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numpy as np
+from typing import Any
 
 from lepton.backend.devices import xp
 from lepton.kernels import special
+from lepton.kernels.piecewise import blocked, widened
 from lepton.kernels.registry import kernel
-
-F = TypeVar("F", bound=Callable[..., Any])
+from lepton.kernels.selection import masked
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
-_BITS = {np.dtype("float32"): np.dtype("int32"), np.dtype("float64"): np.dtype("int64")}
-
-# ---------------------------------------------------------------------- choice
-
-
-@kernel
-def masked(x: Any, mask: Any) -> Any:
-    """x where the mask is true, and 0 (not x·0, which is nan for an infinite x) elsewhere.
-
-    NumPy's ``where`` branches for every element, ten times slower for a mask without pattern than an "and" of bits.
-    """
-    bits = _BITS.get(x.dtype) if type(x) is np.ndarray and type(mask) is np.ndarray else None
-    if bits is None or x.shape != mask.shape:
-        return xp(x).where(mask, x, 0)
-    return np.bitwise_and(x.view(bits), np.negative(mask.view(np.int8))).view(x.dtype)
-
-
-# ---------------------------------------------------------------------- half precision
-
-
-def widened(function: F) -> F:
-    """Let a kernel compute in float32 for the 16-bit types, and round its result alone."""
-
-    @functools.wraps(function)
-    def wide(first: Any, *rest: Any) -> Any:
-        if first.dtype.itemsize != 2:
-            return function(first, *rest)
-        wider = [each.astype(np.float32) if hasattr(each, "dtype") else each for each in (first, *rest)]
-        return function(*wider).astype(first.dtype)
-
-    return cast(F, wide)
-
 
 # ---------------------------------------------------------------------- relu and its family
 
@@ -78,22 +42,24 @@ def leaky_relu(x: Any, slope: float) -> Any:
 @kernel
 def leaky_relu_backward(g: Any, out: Any, slope: float) -> Any:
     """g where out > 0, else slope·g."""
-    return xp(g).where(out > 0, g, g * slope)
+    return g * xp(g).maximum((out > 0).astype(g.dtype), slope)
 
 
 # ---------------------------------------------------------------------- sigmoid and its family
 
 
 @kernel
+@blocked
 @widened
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + e^−x), computed as (1 or e^−|x|) / (1 + e^−|x|)."""
+    """1 / (1 + e^−x), computed as max(e^−|x|, [x ≥ 0]) / (1 + e^−|x|)."""
     module = xp(x)
     small = module.exp(-module.abs(x))
-    return module.where(x < 0, small, 1) / (1 + small)
+    return module.maximum(small, (x >= 0).astype(x.dtype)) / (1 + small)
 
 
 @kernel
+@blocked
 @widened
 def sigmoid_backward(g: Any, out: Any) -> Any:
     """g·σ·(1 − σ) from the result σ."""
@@ -101,6 +67,7 @@ def sigmoid_backward(g: Any, out: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def tanh_backward(g: Any, out: Any) -> Any:
     """g·(1 − t²) from the result t."""
@@ -108,6 +75,7 @@ def tanh_backward(g: Any, out: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def silu(x: Any) -> Any:
     """x·σ(x)."""
@@ -115,6 +83,7 @@ def silu(x: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def silu_backward(g: Any, x: Any) -> Any:
     """g·σ(x)·(1 + x·(1 − σ(x)))."""
@@ -122,17 +91,27 @@ def silu_backward(g: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
+def _log1p_of_decay(x: Any) -> Any:
+    """log(1 + e^−|x|), ten times faster than NumPy's log1p: log u plus what u = 1 + e^−|x| lost by rounding, over u."""
+    module = xp(x)
+    small = module.exp(-module.abs(x))
+    total = 1 + small
+    lost = small - (total - 1)
+    return module.log(total) + lost / total
+
+
 @kernel
+@blocked
 @widened
 def softplus(x: Any, beta: float, threshold: float) -> Any:
     """log(1 + e^βx) / β, computed as (max(βx, 0) + log(1 + e^−|βx|)) / β; x itself where βx > threshold."""
-    module = xp(x)
     scaled = x * beta
-    smooth = module.maximum(scaled, 0) + module.log1p(module.exp(-module.abs(scaled)))
-    return module.where(scaled > threshold, x, smooth / beta)
+    smooth = xp(x).maximum(scaled, 0) + _log1p_of_decay(scaled)
+    return xp(x).where(scaled > threshold, x, smooth / beta)
 
 
 @kernel
+@blocked
 @widened
 def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
     """g·σ(βx); g itself where βx > threshold."""
@@ -141,17 +120,18 @@ def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def log_sigmoid(x: Any) -> Any:
     """log σ(x), computed as min(x, 0) − log(1 + e^−|x|)."""
-    module = xp(x)
-    return module.minimum(x, 0) - module.log1p(module.exp(-module.abs(x)))
+    return xp(x).minimum(x, 0) - _log1p_of_decay(x)
 
 
 # ---------------------------------------------------------------------- sinc
 
 
 @kernel
+@blocked
 @widened
 def sinc(x: Any) -> Any:
     """sin(πx) / (πx), 1 at 0."""
@@ -162,6 +142,7 @@ def sinc(x: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def gelu(x: Any) -> Any:
     """x·Φ(x) with the normal distribution function Φ(x) = (1 + erf(x/√2)) / 2."""
@@ -169,6 +150,7 @@ def gelu(x: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def gelu_backward(g: Any, x: Any) -> Any:
     """g·(Φ(x) + x·φ(x)) with φ(x) = e^−x²/2 / √(2π)."""
@@ -177,6 +159,7 @@ def gelu_backward(g: Any, x: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def gelu_tanh(x: Any) -> Any:
     """x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³)."""
@@ -184,6 +167,7 @@ def gelu_tanh(x: Any) -> Any:
 
 
 @kernel
+@blocked
 @widened
 def gelu_tanh_backward(g: Any, x: Any) -> Any:
     """g·(½·(1 + t) + ½·x·(1 − t²)·u′) with t = tanh u, u′ = √(2/π)·(1 + 3·0.044715·x²)."""

@@ -8,14 +8,15 @@ below 3e-18 in double and 5e-9 in single precision. (The form with t is Schonfel
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lepton.backend import _normal_quantile
 from lepton.backend.devices import xp
+from lepton.kernels.piecewise import blocked, widened
 from lepton.kernels.registry import kernel
+from lepton.kernels.selection import choose
 
 # Highest power first.
 _SMALL_64 = (
@@ -75,18 +76,6 @@ _LARGE_32 = (
 )
 
 _JOINT = 0.75
-BLOCK = 1 << 14  # elements at a time: the two polynomials' intermediate values stay in the cache
-
-
-def in_blocks(function: Callable[[Any], Any], x: Any) -> Any:
-    """``function`` of an array, applied to stretches of it; element by element, so that the result is the same."""
-    if type(x) is not np.ndarray or x.size <= BLOCK:
-        return function(x)
-    flat = np.ascontiguousarray(x).reshape(-1)
-    out = np.empty_like(flat)
-    for start in range(0, flat.size, BLOCK):
-        out[start : start + BLOCK] = function(flat[start : start + BLOCK])
-    return out.reshape(x.shape)
 
 
 def _horner(coefficients: tuple[float, ...], x: Any) -> Any:
@@ -104,42 +93,36 @@ def _scaled_erfc(a: Any, k: float, large: tuple[float, ...]) -> Any:
     return _horner(large, 1 - inverse * (2 * k)) * inverse
 
 
-def _erf(x: Any) -> Any:
+@kernel
+@blocked
+@widened
+def erf(x: Any) -> Any:
+    """(2/√π) ∫₀ˣ e^−t² dt, within 2 ULP; ±1 at ±∞."""
     module = xp(x)
     single = x.dtype.itemsize == 4
     small, large, k, far = (_SMALL_32, _LARGE_32, 2.0, 10.0) if single else (_SMALL_64, _LARGE_64, 3.0, 26.0)
     a = module.abs(x)
     near = module.minimum(a, _JOINT)
-    a = module.minimum(module.maximum(a, _JOINT), far)
-    outer = 1 - module.exp(-(a * a)) * _scaled_erfc(a, k, large)
-    return module.where(module.abs(x) < _JOINT, x * _horner(small, near * near), module.copysign(outer, x))
-
-
-def _erfc(x: Any) -> Any:
-    module = xp(x)
-    a = module.abs(x)
-    near = module.minimum(a, _JOINT)
-    a = module.minimum(module.maximum(a, _JOINT), 28.0)
-    high = a * 134217729.0  # 2²⁷ + 1: the upper half of a's digits, whose square is exact
-    high = high - (high - a)
-    gauss = module.exp(-(high * high)) * module.exp((high - a) * (high + a))
-    tail = gauss * _scaled_erfc(a, 3.0, _LARGE_64)
-    outer = module.where(x > 0, tail, 2 - tail)
-    return module.where(module.abs(x) < _JOINT, 1 - x * _horner(_SMALL_64, near * near), outer)
+    outer = module.minimum(module.maximum(a, _JOINT), far)
+    outer = 1 - module.exp(-(outer * outer)) * _scaled_erfc(outer, k, large)
+    return choose(x * _horner(small, near * near), module.copysign(outer, x), a < _JOINT)
 
 
 @kernel
-def erf(x: Any) -> Any:
-    """(2/√π) ∫₀ˣ e^−t² dt, within 2 ULP; ±1 at ±∞."""
-    if x.dtype.itemsize < 4:
-        return in_blocks(_erf, x.astype(np.float32)).astype(x.dtype)
-    return in_blocks(_erf, x)
-
-
-@kernel
+@blocked
 def erfc(x: Any) -> Any:
     """1 − erf x without its cancellation, within 6 ULP of double precision, in which it is computed."""
-    return in_blocks(_erfc, x.astype(np.float64, copy=False)).astype(x.dtype, copy=False)
+    module = xp(x)
+    wide = x.astype(np.float64, copy=False)
+    a = module.abs(wide)
+    near = module.minimum(a, _JOINT)
+    outer = module.minimum(module.maximum(a, _JOINT), 28.0)
+    high = outer * 134217729.0  # 2²⁷ + 1: the upper half of the digits, whose square is exact
+    high = high - (high - outer)
+    gauss = module.exp(-(high * high)) * module.exp((high - outer) * (high + outer))
+    tail = gauss * _scaled_erfc(outer, 3.0, _LARGE_64)
+    tail = choose(tail, 2 - tail, wide > 0)
+    return choose(1 - wide * _horner(_SMALL_64, near * near), tail, a < _JOINT).astype(x.dtype, copy=False)
 
 
 @kernel

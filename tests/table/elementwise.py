@@ -180,13 +180,12 @@ EXPONENTIAL = [
         ],
         errors=[(Call(typed("int64"), -1), RuntimeError)],
     ),
-    binary("float_power", positive, real, values=[Call(2, typed("int64")).tagged("number base")]),
-    entry(
-        "Tensor.float_power_",
-        Call(fixed(positive), 2.5),
-        Call(fixed(positive), fixed(seed=1)),
-        grad=False,  # float32 is refused; float_power speaks for the derivative
-        values=[Call(typed(each, domain=positive), 2).tagged(each) for each in KINDS],
+    binary(
+        "float_power",
+        positive,
+        real,
+        values=[Call(2, typed("int64")).tagged("number base")],
+        covers=("Tensor.float_power_",),  # tests/autograd/ops/test_elementwise.py
     ),
     unary("sqrt", positive),
     unary("rsqrt", positive),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from lepton.autograd.op import Elementwise, Op
 from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.tensor import Tensor
@@ -41,6 +43,11 @@ def require_equal_types(input: Tensor, other: Tensor) -> None:
         )
 
 
+FLOATING_ONLY = ("bool", "integer")
+INTEGERS_ONLY = ("bool", "floating")
+BITS_ONLY = ("floating",)
+
+
 class Choosy(Elementwise):
     """An elementwise op that does not have every number type.
 
@@ -55,6 +62,9 @@ class Choosy(Elementwise):
 
     def accept(self, inputs: tuple[Any, ...]) -> Any:
         arrays = super().accept(inputs)
+        first = arrays[0]
+        if type(first) is np.ndarray and first.dtype.kind == "f" and "floating" not in self.refuses:
+            return arrays  # the usual case, quickly
         found = type_of(*arrays)
         category = ("bool", "integer", "floating")[found.category]
         if category in self.refuses:
@@ -63,10 +73,6 @@ class Choosy(Elementwise):
                 f"convert it first, for instance with {'.int()' if category == 'floating' else '.float()'}"
             )
         return arrays
-
-
-FLOATING_ONLY = ("bool", "integer")
-INTEGRAL_ONLY = ("floating",)
 
 
 class ZerosLike(Op):

@@ -14,7 +14,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import ArgumentTypeError, DTypeError
-from lepton.kernels import elementwise as kernels
+from lepton.kernels import selection
 
 __all__ = [
     "eq", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "isneginf",
@@ -258,22 +258,22 @@ class Where(Elementwise):
     saves = ("condition",)
 
     def accept(self, inputs: tuple[Any, ...]) -> Any:
-        x, y = self._operand(inputs[1], 1), self._operand(inputs[2], 2)
-        mask = self._mask(inputs[0])
+        condition, x, y = inputs
+        if isinstance(condition, Tensor) and isinstance(x, Tensor) and isinstance(y, Tensor):
+            mask, a, b = condition._data, x._data, y._data
+            if mask.dtype.kind == "b" and a.dtype is b.dtype and mask.shape == a.shape == b.shape:
+                self.restore = None
+                return mask, a, b
+        x, y = self._operand(x, 1), self._operand(y, 2)
+        mask = self._mask(condition)
         if not isinstance(x, Tensor) and not isinstance(y, Tensor):
             self.restore = None
             wanted = result_type(x, y).numpy
             return mask, xp(mask).full_like(mask, x, dtype=wanted), y
         x_data, y_data = self._promote((x, y))
-        operands = [each for each in (mask, x_data, y_data) if is_array(each)]
-        shape = broadcast_shape(*[each.shape for each in operands])
-        self.restore = (None, *[
-            None if not isinstance(each, Tensor) or (each._data.shape == shape and each._data.dtype == array.dtype)
-            else (each._data.shape, each._data.dtype)
-            for each, array in ((x, x_data), (y, y_data))
-        ])  # fmt: skip
-        if self.restore == (None, None, None):
-            self.restore = None
+        broadcast_shape(*[each.shape for each in (mask, x_data, y_data) if is_array(each)])
+        own = [(each._data.shape, each._data.dtype) if isinstance(each, Tensor) else None for each in (x, y)]
+        self.restore = (None, *own)
         return mask, x_data, y_data
 
     def _mask(self, condition: Any) -> Any:
@@ -295,7 +295,9 @@ class Where(Elementwise):
 
     def forward(self, condition: Any, x: Any, y: Any) -> Any:
         if type(y) in (int, float) and y == 0 and is_array(x):
-            return kernels.masked(x, condition)
+            return selection.masked(x, condition)
+        if is_array(x) and is_array(y):
+            return selection.choose(x, y, condition)
         return xp(condition).where(condition, x, y)
 
     def backward(self, g: Any, condition: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Elementwise
-from lepton.autograd.ops._elementwise import INTEGRAL_ONLY, Choosy, Flat, module, type_of
+from lepton.autograd.ops._elementwise import INTEGERS_ONLY, Choosy, Flat, module, type_of
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
@@ -102,7 +102,7 @@ class Gcd(Choosy):
 
     __slots__ = ()
     differentiable = False
-    refuses = ("bool", *INTEGRAL_ONLY)
+    refuses = INTEGERS_ONLY
     kernel_name = "gcd_cpu"
 
     def forward(self, x: Any, y: Any) -> Any:
@@ -114,7 +114,7 @@ class Lcm(Choosy):
 
     __slots__ = ()
     differentiable = False
-    refuses = ("bool", *INTEGRAL_ONLY)
+    refuses = INTEGERS_ONLY
     kernel_name = "lcm_cpu"
 
     def forward(self, x: Any, y: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.ops._elementwise import INTEGRAL_ONLY, Choosy, module
+from lepton.autograd.ops._elementwise import BITS_ONLY, INTEGERS_ONLY, Choosy, module
 from lepton.autograd.ops.comparison import Compare
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
@@ -86,7 +86,7 @@ class Bitwise(Choosy):
 
     __slots__ = ()
     differentiable = False
-    refuses = INTEGRAL_ONLY
+    refuses = BITS_ONLY
 
 
 class BitwiseAnd(Bitwise):
@@ -133,7 +133,7 @@ class LeftShift(Bitwise):
     """z = x·2ʸ, bits that leave are lost          (no derivative)"""
 
     __slots__ = ()
-    refuses = ("bool", *INTEGRAL_ONLY)
+    refuses = INTEGERS_ONLY
     kernel_name = "lshift_cpu"
 
     def forward(self, x: Any, y: Any) -> Any:
@@ -144,7 +144,7 @@ class RightShift(Bitwise):
     """z = ⌊x / 2ʸ⌋          (no derivative)"""
 
     __slots__ = ()
-    refuses = ("bool", *INTEGRAL_ONLY)
+    refuses = INTEGERS_ONLY
     kernel_name = "rshift_cpu"
 
     def forward(self, x: Any, y: Any) -> Any:
