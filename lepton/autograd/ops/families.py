@@ -16,6 +16,7 @@ from lepton.autograd.ops import (
     matrix,
     products,
     random,
+    rearranging,
     reduction,
     rounding,
     scan,
@@ -41,6 +42,7 @@ from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
+from lepton.autograd.ops.rearranging import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scan import *  # noqa: F403
@@ -69,6 +71,7 @@ __all__ = [
         matrix,
         products,
         random,
+        rearranging,
         reduction,
         rounding,
         scan,

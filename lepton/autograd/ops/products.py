@@ -6,16 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.autograd.op import Op, broadcast_shape
+from lepton.autograd.op import broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, scalar_name, tensor_sequence
 from lepton.autograd.ops.arithmetic import mul
 from lepton.autograd.ops.joining import stack, unbind
 from lepton.autograd.ops.matrix import Matmul, check_types, mm
+from lepton.autograd.ops.rearranging import Diagonal
 from lepton.autograd.ops.reduction import Sum
 from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import BroadcastTo, Permute, expand, reshape
 from lepton.autograd.tensor import Tensor, normalize_dim
-from lepton.backend.devices import xp
 from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
 
 __all__ = ["cross", "einsum", "kron", "tensordot", "trace", "vecdot"]
@@ -142,42 +142,6 @@ def _sizes(inputs: list[list[str]], tensors: Sequence[Tensor]) -> dict[str, int]
     return sizes
 
 
-class DiagonalOf(Op):
-    """z = the elements of x whose index is the same in two dimensions          ∂L/∂x = zeros with g there"""
-
-    __slots__ = ("dim1", "dim2", "source")
-
-    def __init__(self, dim1: int, dim2: int) -> None:
-        self.dim1, self.dim2 = dim1, dim2
-
-    def forward(self, x: Any) -> Any:
-        self.source = x.shape
-        return x.diagonal(0, self.dim1, self.dim2)
-
-    def backward(self, g: Any) -> Any:
-        return EmbedDiagonal.on(g, dim1=self.dim1, dim2=self.dim2, shape=self.source)
-
-
-class EmbedDiagonal(Op):
-    """z = zeros with x where the index is the same in two dimensions          ∂L/∂x = the diagonal of g"""
-
-    __slots__ = ("dim1", "dim2", "shape")
-
-    def __init__(self, dim1: int, dim2: int, shape: tuple[int, ...]) -> None:
-        self.dim1, self.dim2, self.shape = dim1, dim2, shape
-
-    def forward(self, x: Any) -> Any:
-        module = xp(x)
-        out = module.zeros(self.shape, x.dtype)
-        places = module.arange(x.shape[-1])
-        moved = module.moveaxis(out, (self.dim1, self.dim2), (-2, -1))
-        moved[..., places, places] = x
-        return out
-
-    def backward(self, g: Any) -> Any:
-        return DiagonalOf.on(g, dim1=self.dim1, dim2=self.dim2)
-
-
 def _simplified(tensor: Tensor, letters: list[str]) -> tuple[Tensor, list[str]]:
     """An operand in which every letter appears once: diagonals taken of those that appear twice."""
     letters = list(letters)
@@ -185,7 +149,7 @@ def _simplified(tensor: Tensor, letters: list[str]) -> tuple[Tensor, list[str]]:
         while letters.count(letter) > 1:
             first = letters.index(letter)
             second = letters.index(letter, first + 1)
-            tensor = DiagonalOf(first, second)(_equalized(tensor, first, second))
+            tensor = Diagonal(0, first, second)(_equalized(tensor, first, second))
             letters = [*[each for place, each in enumerate(letters) if place not in (first, second)], letter]
     return tensor, letters
 
@@ -329,7 +293,7 @@ def trace(input: Tensor) -> Tensor:
     """
     if check_tensor(input, "trace").ndim != 2:
         raise ShapeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    return Sum(None, False)(DiagonalOf(0, 1)(input))
+    return Sum(None, False)(Diagonal(0, 0, 1)(input))
 
 
 @public(method=False)
