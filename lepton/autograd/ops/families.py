@@ -25,6 +25,7 @@ from lepton.autograd.ops import (
     sorting,
     special,
     statistics,
+    summaries,
     trigonometric,
 )
 from lepton.autograd.ops import softmax as softmax_family  # the function takes the name
@@ -52,6 +53,7 @@ from lepton.autograd.ops.softmax import *  # noqa: F403
 from lepton.autograd.ops.sorting import *  # noqa: F403
 from lepton.autograd.ops.special import *  # noqa: F403
 from lepton.autograd.ops.statistics import *  # noqa: F403
+from lepton.autograd.ops.summaries import *  # noqa: F403
 from lepton.autograd.ops.trigonometric import *  # noqa: F403
 
 __all__ = [
@@ -81,6 +83,7 @@ __all__ = [
         sorting,
         special,
         statistics,
+        summaries,
         trigonometric,
     )
     for name in family.__all__

@@ -7,6 +7,7 @@ from typing import Any
 
 ValuesIndices = namedtuple("ValuesIndices", ("values", "indices"))
 MinMax = namedtuple("MinMax", ("min", "max"))
+Histogram = namedtuple("Histogram", ("hist", "bin_edges"))
 
 
 def _printed(self: Any) -> str:
@@ -14,8 +15,12 @@ def _printed(self: Any) -> str:
     return f"lepton.return_types.{type(self).__name__}(\n{fields})"
 
 
+def _named(name: str, base: Any) -> Any:
+    return type(name, (base,), {"__slots__": (), "__repr__": _printed, "__module__": __name__})
+
+
 def _values_indices(name: str) -> type[ValuesIndices]:
-    return type(name, (ValuesIndices,), {"__slots__": (), "__repr__": _printed, "__module__": __name__})
+    return _named(name, ValuesIndices)
 
 
 max = _values_indices("max")
@@ -28,4 +33,5 @@ sort = _values_indices("sort")
 topk = _values_indices("topk")
 cummax = _values_indices("cummax")
 cummin = _values_indices("cummin")
-aminmax = type("aminmax", (MinMax,), {"__slots__": (), "__repr__": _printed, "__module__": __name__})
+aminmax: type[MinMax] = _named("aminmax", MinMax)
+histogram: type[Histogram] = _named("histogram", Histogram)
