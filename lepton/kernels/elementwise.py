@@ -17,6 +17,8 @@ from lepton.kernels.selection import masked
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
+GELU_FAR = 40.0  # e^−x²/2 is 0 beyond, in double precision
+GELU_TANH_FAR = 10.0  # tanh u is ±1 beyond, in double precision
 
 # ---------------------------------------------------------------------- relu and its family
 
@@ -141,6 +143,11 @@ def sinc(x: Any) -> Any:
 # ---------------------------------------------------------------------- gelu
 
 
+def _limited(x: Any, far: float) -> Any:
+    """x within ±far, beyond which a function of it is constant, so that none of its powers overflows."""
+    return xp(x).minimum(xp(x).maximum(x, -far), far)
+
+
 @kernel
 @blocked
 @widened
@@ -155,7 +162,8 @@ def gelu(x: Any) -> Any:
 def gelu_backward(g: Any, x: Any) -> Any:
     """g·(Φ(x) + x·φ(x)) with φ(x) = e^−x²/2 / √(2π)."""
     below = 0.5 + 0.5 * special.erf(x * math.sqrt(0.5))
-    return g * (below + x * (xp(x).exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))))
+    near = _limited(x, GELU_FAR)
+    return g * (below + near * (xp(x).exp(near * near * -0.5) * (1 / math.sqrt(2 * math.pi))))
 
 
 @kernel
@@ -163,7 +171,8 @@ def gelu_backward(g: Any, x: Any) -> Any:
 @widened
 def gelu_tanh(x: Any) -> Any:
     """x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³)."""
-    return x * (0.5 + 0.5 * xp(x).tanh(x * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * (x * x))))
+    near = _limited(x, GELU_TANH_FAR)
+    return x * (0.5 + 0.5 * xp(x).tanh(near * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * (near * near))))
 
 
 @kernel
@@ -171,7 +180,8 @@ def gelu_tanh(x: Any) -> Any:
 @widened
 def gelu_tanh_backward(g: Any, x: Any) -> Any:
     """g·(½·(1 + t) + ½·x·(1 − t²)·u′) with t = tanh u, u′ = √(2/π)·(1 + 3·0.044715·x²)."""
-    square = x * x
-    t = xp(x).tanh(x * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * square))
+    near = _limited(x, GELU_TANH_FAR)
+    square = near * near
+    t = xp(x).tanh(near * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * square))
     slope = GELU_SCALE + 3 * GELU_SCALE * GELU_CUBIC * square
-    return g * (0.5 + 0.5 * t + 0.5 * x * (1 - t * t) * slope)
+    return g * (0.5 + 0.5 * t + 0.5 * near * (1 - t * t) * slope)

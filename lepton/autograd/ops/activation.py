@@ -9,7 +9,7 @@ from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
-from lepton.autograd.ops.extrema import ClampMax
+from lepton.autograd.ops.extrema import Clamp, ClampMax
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
@@ -211,8 +211,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     """x limited to [min_val, max_val], element by element, of the same type; the derivative at the limits is 0.
 
     Raises:
-        ArgumentError: ``min_val`` is greater than ``max_val``. DTypeError: ``input`` is bool, or unsigned and a limit is
-            negative.
+        ArgumentError: ``min_val`` is greater than ``max_val``. DTypeError: ``input`` is bool, or unsigned and a limit
+            is negative.
     """
     kind = input._data.dtype.kind
     if kind == "b":
@@ -361,7 +361,8 @@ class GeluBackward(Elementwise):
     def backward(self, h: Any, g: Any, x: Any) -> Any:
         to_x = None
         if self.needs[1]:
-            square = x * x
+            near = Clamp.on(x, -kernels.GELU_FAR, kernels.GELU_FAR)
+            square = near * near
             to_x = h * g * (Exp.on(square * -0.5) * (2 - square) * (1 / math.sqrt(2 * math.pi)))
         return (GeluBackward.on(h, x) if self.needs[0] else None, to_x)
 
@@ -394,11 +395,12 @@ class GeluTanhBackward(Elementwise):
         to_x = None
         if self.needs[1]:
             scale, cubic = kernels.GELU_SCALE, kernels.GELU_CUBIC
-            square = x * x
-            t = Tanh.on(x * (square * (scale * cubic) + scale))
+            near = Clamp.on(x, -kernels.GELU_TANH_FAR, kernels.GELU_TANH_FAR)
+            square = near * near
+            t = Tanh.on(near * (square * (scale * cubic) + scale))
             slope = square * (3 * scale * cubic) + scale
-            bend = x * (3 * scale * cubic) - t * slope * slope
-            to_x = h * g * ((1 - t * t) * (slope + x * bend))
+            bend = near * (3 * scale * cubic) - t * slope * slope
+            to_x = h * g * ((1 - t * t) * (slope + near * bend))
         return (GeluTanhBackward.on(h, x) if self.needs[0] else None, to_x)
 
 
