@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lepton.autograd.op import as_array
+from lepton.autograd.ops._elementwise import Flat
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
 from lepton.autograd.ops.arithmetic import Abs, Sign
-from lepton.autograd.ops.comparison import Where, ne
+from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp
 from lepton.autograd.ops.extremes import Amax, Amin
 from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, spread
@@ -81,6 +83,16 @@ class Norm(Reduction):
     def backward(self, g: Any, x: Any, out: Any) -> Any:
         g = Where.on(out == 0, 0, g / Where.on(out == 0, 1, out))
         return spread(g, self.source, self.axes, self.keepdim) * x
+
+
+class NotZero(Flat):
+    """z = 1 where x ≠ 0, else 0          ∂L/∂x = 0"""
+
+    __slots__ = ()
+    refuses = ()
+
+    def forward(self, x: Any) -> Any:
+        return as_array(x != 0).astype(x.dtype)
 
 
 class PNorm(Reduction):
@@ -222,7 +234,7 @@ def norm(
     if order == 2:
         return Norm(axes, keepdim)(input)
     if order == 0:
-        return Sum(axes, keepdim)(in_type(ne(input, 0), input.dtype))
+        return Sum(axes, keepdim)(NotZero()(input))
     if order == 1:
         return Sum(axes, keepdim)(Abs()(input))
     if math.isinf(order):

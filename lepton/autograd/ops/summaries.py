@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Cast
+from lepton.autograd.op import Cast, as_array
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
 from lepton.autograd.ops.arithmetic import sub
 from lepton.autograd.ops.comparison import Where, isclose
@@ -90,7 +90,7 @@ def _without_nan(input: Tensor) -> Tensor:
     """The tensor with 0 for nan."""
     if not input.dtype.is_floating_point:
         return input
-    return Where()(Tensor(input._data == input._data), input, 0)
+    return Where()(Tensor(as_array(input._data == input._data)), input, 0)
 
 
 @public()
@@ -106,7 +106,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     if dtype is not None:
         input = in_type(input, dtype)
     axes = normalize_dims(dim, data.ndim)
-    numbers = Tensor((data == data).astype(input._data.dtype))
+    numbers = Tensor(as_array(data == data).astype(input._data.dtype))
     return Sum(axes, keepdim)(_without_nan(input)) / Sum(axes, keepdim)(numbers)
 
 
@@ -114,7 +114,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """How many elements over ``dim`` are not 0, int64."""
     data = check_tensor(input, "count_nonzero")._data
-    return Sum(normalize_dims(dim, data.ndim), False)(Tensor(data != 0))
+    return Sum(normalize_dims(dim, data.ndim), False)(Tensor(as_array(data != 0)))
 
 
 # ---------------------------------------------------------------------- quantiles
