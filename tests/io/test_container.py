@@ -287,6 +287,7 @@ QUICK = ("ordered", "wide string", "long string", "metadata")
 @pytest.mark.parametrize(
     "kind", [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in HUNGRY]
 )
+@pytest.mark.timeout(300)
 def test_memory_stays_within_the_files_size_and_64_mib(kind: str) -> None:
     """The largest that are read, and larger ones: neither the reading nor the refusal takes more."""
     make, most = HUNGRY[kind]
