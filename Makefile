@@ -34,9 +34,8 @@ coverage: $(VENV)/.test ## Run the tests and show which lines they miss.
 	$(PYTEST) --cov --cov-report term-missing:skip-covered tests
 
 lint: $(VENV)/.dev ## Check style, types and the order of the rooms.
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	@failed=0; for check in "ruff check ." mypy lint-imports; do \
+		echo "$(BIN)/$$check"; $(BIN)/$$check || failed=1; done; exit $$failed
 
 bench: $(VENV)/.oracle ## Measure: each script in benchmarks/ in turn.
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
