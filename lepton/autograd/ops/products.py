@@ -18,7 +18,7 @@ from lepton.autograd.ops.shape import BroadcastTo, Permute, expand, reshape
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
 
-__all__ = ["cross", "einsum", "kron", "tensordot", "trace", "vecdot"]
+__all__ = ["cross", "einsum", "kron", "tensordot", "trace"]
 
 
 # ---------------------------------------------------------------------- einsum

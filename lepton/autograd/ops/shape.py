@@ -13,10 +13,9 @@ from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 
 __all__ = [
-    "reshape", "view", "view_as", "reshape_as", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "transpose",
-    "swapaxes", "swapdims", "t", "permute", "movedim", "moveaxis", "adjoint", "expand", "expand_as", "broadcast_to",
-    "broadcast_tensors", "broadcast_shapes", "contiguous", "clone", "atleast_1d", "atleast_2d", "atleast_3d",
-    "sum_to_size",
+    "adjoint", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
+    "clone", "flatten", "moveaxis", "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes", "swapdims", "t",
+    "transpose", "unflatten", "unsqueeze",
 ]  # fmt: skip
 
 
