@@ -415,6 +415,10 @@ class Elementwise(Op):
 
     def _with_number(self, inputs: tuple[Any, ...]) -> Any:
         """What ``_promote`` gives for a floating tensor and a number, in either order, in a fraction of the time."""
+        if len(inputs) == 1:
+            raise ArgumentTypeError(
+                f"{label(type(self))}(): argument 'input' (position 1) must be Tensor, not {type(inputs[0]).__name__}"
+            )
         if len(inputs) == 2:
             x, y = inputs
             if isinstance(x, Tensor):
@@ -457,6 +461,7 @@ class Elementwise(Op):
         if is_array(value):
             return Tensor(value)
         which = self.parameters[index] if index < len(self.parameters) else str(index)
+        which = {"x": "input", "y": "other"}.get(which, which)  # formulas have the one, functions the other
         raise ArgumentTypeError(
             f"{label(type(self))}(): argument {which!r} (position {index + 1}) must be Tensor or Number, "
             f"not {type(value).__name__}"

@@ -25,6 +25,12 @@ class Relu(Elementwise):
     __slots__ = ()
     saves = ("out",)
 
+    def accept(self, inputs: tuple[Any, ...]) -> Any:
+        arrays = super().accept(inputs)
+        if arrays[0].dtype.kind == "b":
+            raise DTypeError("Boolean inputs not supported for relu")
+        return arrays
+
     def forward(self, x: Any) -> Any:
         return kernels.relu(x)
 
@@ -82,8 +88,6 @@ def relu(input: Tensor) -> Tensor:
     Raises:
         DTypeError: ``input`` is bool.
     """
-    if input._data.dtype.kind == "b":
-        raise DTypeError("Boolean inputs not supported for relu")
     return Relu()(input)
 
 

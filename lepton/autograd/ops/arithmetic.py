@@ -6,12 +6,12 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import Choosy, Flat, module, type_of
-from lepton.autograd.ops.arguments import SCALAR_NAMES
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
-from lepton.errors import ArgumentTypeError, DTypeError, UnsupportedDTypeError
+from lepton.errors import DTypeError, UnsupportedDTypeError
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive",
@@ -122,7 +122,7 @@ class Neg(Elementwise):
         return -g
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        if isinstance(error, TypeError) and inputs[0].dtype is dtypes.bool_:
+        if isinstance(error, TypeError) and isinstance(inputs[0], Tensor) and inputs[0].dtype is dtypes.bool_:
             return DTypeError(
                 "Negation, the `-` operator, on a bool tensor is not supported. "
                 "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
@@ -188,7 +188,7 @@ def positive(input: Tensor) -> Tensor:
     Raises:
         DTypeError: it is bool.
     """
-    if input.dtype is dtypes.bool_:
+    if check_tensor(input, "positive").dtype is dtypes.bool_:
         raise DTypeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
@@ -321,7 +321,7 @@ def mul(input: Tensor, other: Tensor | float) -> Tensor:
 @public(inplace=True)
 def square(input: Tensor) -> Tensor:
     """input², element by element, of the same type (bool gives int64)."""
-    return Mul()(input, 1) if input._data.dtype.kind == "b" else Square()(input)
+    return Mul()(input, 1) if check_tensor(input, "square").dtype is dtypes.bool_ else Square()(input)
 
 
 @public(inplace=True)
@@ -347,7 +347,11 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     Raises:
         ShapeError: the shapes do not broadcast. DTypeError: ``tensor1`` and ``tensor2`` are both integers.
     """
-    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+    numerator, denominator = (
+        check_tensor(tensor1, "addcdiv", "tensor1", 2),
+        check_tensor(tensor2, "addcdiv", "tensor2", 3),
+    )
+    if not (numerator.is_floating_point() or denominator.is_floating_point()):
         raise DTypeError(
             "Integer division with addcdiv is not supported, as it could be a true or a truncating division; write "
             "input + value * lepton.trunc(tensor1 / tensor2) or input + value * tensor1 / tensor2 for the one meant."
@@ -365,15 +369,13 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     Raises:
         ShapeError: the shapes do not broadcast. DTypeError: the types differ, or are not floating.
     """
-    if not input.is_floating_point():
+    if not check_tensor(input, "lerp").is_floating_point():
         raise UnsupportedDTypeError(
             f"\"lerp_kernel_scalar\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert it with .float()"
         )
+    check_tensor(end, "lerp", "end", 2)
     for name, each in (("end", end), ("weight", weight)):
-        if not isinstance(each, Tensor):
-            if name == "end":
-                raise ArgumentTypeError(f"lerp(): argument 'end' (position 2) must be Tensor, not {type(end).__name__}")
-        elif each.dtype is not input.dtype and (name == "end" or each.ndim):
+        if isinstance(each, Tensor) and each.dtype is not input.dtype and (name == "end" or each.ndim):
             raise DTypeError(f"expected dtype {input.dtype} for `{name}` but got dtype {each.dtype}")
     return Lerp()(input, end, weight)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lepton.autograd.op import Elementwise, as_array, broadcast_shape, result_type
 from lepton.autograd.ops._elementwise import require_equal_types
-from lepton.autograd.ops.arguments import SCALAR_NAMES
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -160,7 +160,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     Raises:
         DTypeError: the types differ, or a tolerance is negative.
     """
-    require_equal_types(input, other)
+    require_equal_types(check_tensor(input, "isclose"), check_tensor(other, "isclose", "other", 2))
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if not tolerance >= 0:
             raise DTypeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
@@ -239,7 +239,8 @@ def isfinite(input: Tensor) -> Tensor:
 @public()
 def isreal(input: Tensor) -> Tensor:
     """Whether each element is a real number, as bool: True everywhere, since there are no complex tensors."""
-    return Tensor(xp(input._data).ones_like(input._data, dtype=bool))
+    data = check_tensor(input, "isreal")._data
+    return Tensor(xp(data).ones_like(data, dtype=bool))
 
 
 @public()
@@ -326,7 +327,7 @@ def where(condition: Tensor, input: Tensor | float | None = None, other: Tensor 
         return Where()(condition, input, other)
     if input is not None or other is not None:
         raise ArgumentTypeError("where() takes condition alone, or condition, input and other")
-    data = condition._data
+    data = check_tensor(condition, "where", "condition")._data
     places = (data.reshape(1) if data.ndim == 0 else data).nonzero()
     return tuple([Tensor(each) for each in places])
 

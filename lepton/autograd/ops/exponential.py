@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lepton.autograd.inplace import assign
 from lepton.autograd.op import Cast, Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, ZerosLike, module, type_of
-from lepton.autograd.ops.arguments import SCALAR_NAMES
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
@@ -490,7 +490,7 @@ class Parts(NamedTuple):
     exponent: Tensor
 
 
-@public()
+@public(inplace=True)
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input·2^other, element by element; integers give the default floating type.
 
@@ -510,6 +510,6 @@ def frexp(input: Tensor) -> Parts:
     Raises:
         DTypeError: ``input`` is not floating.
     """
-    if not input.is_floating_point():
+    if not check_tensor(input, "frexp").is_floating_point():
         raise DTypeError(f"frexp() only supports floating-point dtypes, not {input.dtype}")
     return Parts(*Frexp()(input))

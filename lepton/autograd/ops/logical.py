@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lepton.autograd.ops._elementwise import BITS_ONLY, INTEGERS_ONLY, Choosy, module
 from lepton.autograd.ops.comparison import Compare
@@ -86,7 +86,7 @@ class Bitwise(Choosy):
 
     __slots__ = ()
     differentiable = False
-    refuses = BITS_ONLY
+    refuses: ClassVar[tuple[str, ...]] = BITS_ONLY
 
 
 class BitwiseAnd(Bitwise):

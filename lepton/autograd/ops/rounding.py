@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, Flat, ZerosLike, module
-from lepton.autograd.ops.arguments import SCALAR_NAMES
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.arithmetic import Sign
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.registry import public
@@ -122,7 +122,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     Raises:
         UnsupportedDTypeError: ``input`` is bool, or an integer with ``decimals`` not 0.
     """
-    if decimals and not input.is_floating_point():
+    if decimals and not check_tensor(input, "round").is_floating_point():
         raise UnsupportedDTypeError(
             f"\"round_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}' with decimals={decimals}: "
             "convert it first, for instance with .float()"
@@ -201,7 +201,7 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     Raises:
         DTypeError: the types differ. ShapeError: the shapes do not broadcast.
     """
-    if input.dtype is not values.dtype:
+    if check_tensor(input, "heaviside").dtype is not check_tensor(values, "heaviside", "values", 2).dtype:
         raise DTypeError(
             "heaviside is not yet implemented for tensors with different dtypes; these are "
             f"{input.dtype} and {values.dtype}: convert one with .to(dtype)"

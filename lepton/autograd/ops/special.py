@@ -11,6 +11,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy
+from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Xlogy
 from lepton.autograd.ops.registry import TABLE, PublicOp, public
@@ -266,7 +267,7 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """
     if p < 1:
         raise DTypeError(f"p has to be greater than or equal to 1, but got {p}")
-    if input._data.dtype.kind == "b":
+    if check_tensor(input, "mvlgamma")._data.dtype.kind == "b":
         raise DTypeError("The input tensor may not be a boolean tensor; convert it with .float()")
     return Mvlgamma(p)(input)
 

@@ -284,7 +284,19 @@ def test_empty_and_0d(shape: tuple[int, ...]) -> None:
         (lambda: lepton.where(array(True), 1), ArgumentTypeError, "condition alone, or condition, input and other"),
         (lambda: lepton.where(True, 1, 2), ArgumentTypeError, "must be Tensor, not bool"),
         (lambda: lepton.add(array(1), array(1), alpha=2.5), DTypeError, "alpha must not be a floating point number"),
-        (lambda: lepton.add(array(1.0), "a"), ArgumentTypeError, "must be Tensor or Number, not str"),
+        (
+            lambda: lepton.add(array(1.0), "a"),
+            ArgumentTypeError,
+            "'other' \\(position 2\\) must be Tensor or Number, not str",
+        ),
+        *[
+            (
+                lambda name=name: getattr(lepton, name)("a"),
+                ArgumentTypeError,
+                "'input' \\(position 1\\) must be Tensor, not str",
+            )
+            for name in ("exp", "relu", "neg", "square", "positive", "frexp", "sigmoid", "isreal")
+        ],
         (lambda: lepton.addcdiv(array(1), array(1), array(1)), DTypeError, "Integer division with addcdiv"),
         (lambda: lepton.lerp(array(1.0), array(1), 0.5), DTypeError, "expected dtype"),
         (lambda: lepton.heaviside(array(1.0), array(1)), DTypeError, "different dtypes"),
