@@ -177,7 +177,6 @@ def graph_of(outputs: Sequence[Any]) -> list[Any]:
 
 @pytest.fixture
 def _no_collector() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
