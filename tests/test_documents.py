@@ -47,14 +47,13 @@ def blocks(page: Path, *languages: str) -> list[tuple[int, str]]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Every line of every block of shell commands, with its page."""
-    lines = [
-        (relative(page), line.partition(" #")[0].strip())
-        for page in PAGES
-        for _, text in blocks(page, "sh")
-        for line in text.splitlines()
-    ]
-    return [(page, line) for page, line in lines if line and not line.startswith("#")]
+    """Every line of every block of shell commands and every command in a line of text, with its page."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        lines = [line.partition(" #")[0].strip() for _, text in blocks(page, "sh") for line in text.splitlines()]
+        lines += re.findall(r"`((?:make|pip|\.venv/bin/\w+) [^`]+)`", page.read_text())
+        found += [(relative(page), line) for line in dict.fromkeys(lines) if line and not line.startswith("#")]
+    return found
 
 
 # ---------------------------------------------------------------------- Python
