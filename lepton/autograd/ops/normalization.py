@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import BroadcastTo, Cast, Op, SumTo
-from lepton.autograd.ops.reduction import Sum
+from lepton.autograd.ops.reduction import Mean, Sum
 from lepton.autograd.tensor import Tensor
 from lepton.kernels import normalization as kernels
 from lepton.kernels.normalization import Norm
@@ -107,7 +107,7 @@ class _Point:
 
     def mean(self, u: Any) -> Any:
         """The mean over the elements that are normalised together."""
-        return u.mean(axis=self.norm.axes, keepdims=True)
+        return Mean.on(u, axes=self.norm.axes, keepdim=True)
 
     def projected(self, u: Any) -> Any:
         """P u: what is left of u when its parts along 1 (if centred) and along x̂ are taken out."""
