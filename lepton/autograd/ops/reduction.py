@@ -74,7 +74,7 @@ class Mean(Reduction):
         return found / n if n else found * math.nan
 
     def backward(self, g: Any) -> Any:
-        n = count(self.source, self.axes)
+        n = max(count(self.source, self.axes), 1)
         return spread(g / n if n < 65504 else g * (1.0 / n), self.source, self.axes, self.keepdim)
 
 

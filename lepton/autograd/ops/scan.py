@@ -41,10 +41,12 @@ class Cumsum(Op):
 
     def forward(self, x: Any) -> Any:
         if x.dtype.kind in "iub":
-            return x.cumsum(axis=self.dim, dtype="int64")
-        return widen(x).cumsum(axis=self.dim).astype(x.dtype, copy=False)
+            x = x.astype("int64")
+        return widen(x).cumsum(axis=self.dim).astype(x.dtype, copy=False) if x.ndim else x.copy()
 
     def backward(self, g: Any) -> Any:
+        if not g.ndim:
+            return g
         turned = along(self.dim, slice(None, None, -1))
         return Cumsum.on(g[turned], dim=self.dim)[turned]
 
@@ -67,7 +69,7 @@ class Scan(Op):
         raise NotImplementedError
 
     def backward(self, g: Any, x: Any) -> Any:
-        n, dim = x.shape[self.dim], self.dim
+        n, dim = x.shape[self.dim] if x.ndim else 1, self.dim
         levels = [x]
         step = 1
         while 2 * step < n:
@@ -98,8 +100,8 @@ class Cumprod(Scan):
 
     def forward(self, x: Any) -> Any:
         if x.dtype.kind in "iub":
-            return x.cumprod(axis=self.dim, dtype="int64")
-        return widen(x).cumprod(axis=self.dim).astype(x.dtype, copy=False)
+            x = x.astype("int64")
+        return widen(x).cumprod(axis=self.dim).astype(x.dtype, copy=False) if x.ndim else x.copy()
 
     def combine(self, earlier: Any, later: Any) -> Any:
         return earlier * later
@@ -114,7 +116,7 @@ class LogCumSumExp(Scan):
     __slots__ = ()
 
     def forward(self, x: Any) -> Any:
-        return log_cumsum_exp(x, self.dim)
+        return log_cumsum_exp(x, self.dim) if x.ndim else x.copy()
 
     def combine(self, earlier: Any, later: Any) -> Any:
         return Logaddexp.on(earlier, later)
@@ -190,8 +192,6 @@ def _scanned(op: Any, input: Tensor, dim: Any, dtype: Any) -> Tensor:
     place = normalize_dim(dim, check_tensor(input, op.__name__.lower())._data.ndim)
     if dtype is not None:
         input = in_type(input, dtype)
-    if input._data.ndim == 0:
-        return reshape(op(0)(reshape(input, 1)), ())
     return op(place)(input)
 
 

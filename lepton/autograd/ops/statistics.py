@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import as_array
+from lepton.autograd.op import Op, as_array
 from lepton.autograd.ops._elementwise import Flat
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
 from lepton.autograd.ops.arithmetic import Abs, Sign
@@ -123,6 +123,52 @@ class PNorm(Reduction):
         return Where.on(x == 0, 0, spread(g, self.source, self.axes, self.keepdim) * slope)
 
 
+def norm_of(x: Any, p: float, axes: Axes, keepdim: bool) -> Any:
+    """The p-norm over ``axes`` of an array or a Tensor of floating type."""
+    if p == 2:
+        return Norm.on(x, axes=axes, keepdim=keepdim)
+    if p == 0:
+        return Sum.on(NotZero.on(x), axes=axes, keepdim=keepdim)
+    if p == 1:
+        return Sum.on(Abs.on(x), axes=axes, keepdim=keepdim)
+    if math.isinf(p):
+        return (Amax if p > 0 else Amin).on(Abs.on(x), axes=axes, keepdim=keepdim)
+    return PNorm.on(x, axes=axes, keepdim=keepdim, p=p)
+
+
+class Renorm(Op):
+    """z = x·min(1, m/‖x‖) for each slice          ∂L/∂x = g·m/‖x‖ − (Σ g·x)·m/‖x‖²·∂‖x‖/∂x where ‖x‖ > m, else g"""
+
+    __slots__ = ("axes", "maxnorm", "p")
+    saves = ("x",)
+
+    def __init__(self, axes: tuple[int, ...], p: float, maxnorm: float) -> None:
+        self.axes, self.p, self.maxnorm = axes, p, maxnorm
+
+    def forward(self, x: Any) -> Any:
+        return x * self._scales(norm_of(x, self.p, self.axes, True))
+
+    def _scales(self, lengths: Any) -> Any:
+        return Where.on(lengths > self.maxnorm, self.maxnorm / (lengths + 1e-7), 1.0)
+
+    def backward(self, g: Any, x: Any) -> Any:
+        lengths = norm_of(x, self.p, self.axes, True)
+        along_x = Sum.on(g * x, axes=self.axes, keepdim=True) * self.maxnorm / (lengths + 1e-7) ** 2
+        shrunk = Where.on(lengths > self.maxnorm, along_x, 0)
+        return g * self._scales(lengths) - shrunk * self._slopes(x, lengths)
+
+    def _slopes(self, x: Any, lengths: Any) -> Any:
+        """∂‖x‖/∂x where ‖x‖ > 0."""
+        lengths = Where.on(lengths == 0, 1, lengths)
+        if self.p == 2:
+            return x / lengths
+        if math.isinf(self.p):
+            hits = Where.on(Abs.on(x) == lengths, Sign.on(x), 0)
+            return hits / Sum.on(Abs.on(hits), axes=self.axes, keepdim=True)
+        inside = Where.on(x == 0, 1, x)
+        return Where.on(x == 0, 0, Sign.on(inside) * (Abs.on(inside) / lengths) ** (self.p - 1))
+
+
 class LogSumExp(Reduction):
     """z = log Σ eˣ          ∂L/∂x = g·e^(x−z)"""
 
@@ -231,16 +277,9 @@ def norm(
     order = 2.0 if p in ("fro", None) else p
     if isinstance(order, (str, bool)) or not isinstance(order, (int, float)):
         raise ArgumentError(f"norm(): p must be a number or 'fro', got {p!r}")
-    if order == 2:
-        return Norm(axes, keepdim)(input)
-    if order == 0:
-        return Sum(axes, keepdim)(NotZero()(input))
-    if order == 1:
-        return Sum(axes, keepdim)(Abs()(input))
     if math.isinf(order):
         _check_infinite_norm(data.shape, axes, order)
-        return (Amax if order > 0 else Amin)(axes, keepdim)(Abs()(input))
-    return PNorm(axes, keepdim, float(order))(input)
+    return norm_of(input, float(order), axes, keepdim)
 
 
 def _check_infinite_norm(shape: tuple[int, ...], axes: Axes, order: float) -> None:

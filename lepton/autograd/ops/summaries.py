@@ -21,7 +21,7 @@ from lepton.autograd.ops.return_types import aminmax as aminmax_result
 from lepton.autograd.ops.return_types import histogram as histogram_result
 from lepton.autograd.ops.shape import Permute, Unsqueeze, expand, movedim, reshape
 from lepton.autograd.ops.sorting import Sort
-from lepton.autograd.ops.statistics import Std, Var, norm, variance_arguments
+from lepton.autograd.ops.statistics import Renorm, Std, Var, norm, variance_arguments
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
@@ -438,8 +438,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     if data.ndim < 2:
         raise ShapeError(f"renorm: input needs at least 2 dimensions, got {data.ndim} dimensions")
     place = normalize_dim(dim, data.ndim)
-    lengths = norm(input, p, tuple([each for each in range(data.ndim) if each != place]), True)
-    return input * Where()(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1.0)
+    return Renorm(tuple([each for each in range(data.ndim) if each != place]), float(p), float(maxnorm))(input)
 
 
 # ---------------------------------------------------------------------- whole tensors
