@@ -39,7 +39,7 @@ HOLES = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan], [2.0, 4.0, -1.0]
 
 def as_type(**kwargs: Any) -> list[Call]:
     """The result's type given."""
-    return [Call(typed(a), dtype=Attr(b), **kwargs).tagged(f"{a} as {b}") for a in DTYPES for b in DTYPES]
+    return [Call(Const(typed(a)), dtype=Attr(b), **kwargs).tagged(f"{a} as {b}") for a in DTYPES for b in DTYPES]
 
 
 def ties(*args: Any, **kwargs: Any) -> list[Call]:
