@@ -30,6 +30,10 @@ class Library:
         """Whether it is a tensor of this framework."""
         return isinstance(value, self.root.Tensor)
 
+    def home(self, module: Any) -> Any:
+        """The module, moved to where this framework's tensors are."""
+        return module
+
     def grad(self, *args: Any, **kwargs: Any) -> Any:
         """The framework's ``autograd.grad``."""
         return self.root.autograd.grad(*args, **kwargs)
@@ -58,6 +62,9 @@ class Lepton(Library):
     def tensor(self, array: Array, requires_grad: bool) -> Any:
         data = with_own_memory(array)
         return self.root.Tensor(data if self.send is None else self.send(data)).requires_grad_(requires_grad)
+
+    def home(self, module: Any) -> Any:
+        return module if self.send is None else module.to(self.tensor(np.zeros(1), False).device)
 
     def host(self, tensor: Any) -> Array:
         from lepton.backend import devices
@@ -172,7 +179,7 @@ class Bound:
     def _build(self) -> None:
         library, wanted = self.library, self.dtype or "float64"
         made = self._find()(*[each() for each in self._args], **{k: each() for k, each in self._kwargs.items()})
-        self.module = made.to(getattr(library.root, wanted))
+        self.module = library.home(made.to(getattr(library.root, wanted)))
         state = {}
         for name, value in self.module.state_dict().items():
             if value.dtype.is_floating_point:

@@ -6,6 +6,7 @@ from lepton.nn.functional import dropout as _dropout
 from lepton.nn.functional import embedding as _embedding
 from lepton.nn.functional import linear as _linear
 from lepton.nn.functional import loss as _loss
+from lepton.nn.functional import normalization as _normalization
 from lepton.nn.functional import padding as _padding
 from lepton.nn.functional import pooling as _pooling
 from lepton.nn.functional.activation import *  # noqa: F403
@@ -14,6 +15,7 @@ from lepton.nn.functional.dropout import *  # noqa: F403
 from lepton.nn.functional.embedding import *  # noqa: F403
 from lepton.nn.functional.linear import *  # noqa: F403
 from lepton.nn.functional.loss import *  # noqa: F403
+from lepton.nn.functional.normalization import *  # noqa: F403
 from lepton.nn.functional.padding import *  # noqa: F403
 from lepton.nn.functional.pooling import *  # noqa: F403
 
@@ -26,6 +28,7 @@ __all__ = [
         _embedding,
         _linear,
         _loss,
+        _normalization,
         _padding,
         _pooling,
     )

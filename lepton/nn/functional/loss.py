@@ -393,8 +393,8 @@ def binary_cross_entropy(
         reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
 
     Raises:
-        ArgumentError: the shapes differ. ShapeError: ``weight`` does not broadcast to them. ValueRangeError: a number is
-            outside [0, 1]. DTypeError: the types differ.
+        ArgumentError: the shapes differ. ShapeError: ``weight`` does not broadcast to them. DTypeError: the types
+            differ. ValueRangeError: a number is outside [0, 1].
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     _check_reduction(reduction)
