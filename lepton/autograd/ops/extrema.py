@@ -13,6 +13,8 @@ from lepton.errors import DTypeError
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum"]
 
+NUMBERS = (float, int)
+
 
 class Maximum(Elementwise):
     """z = max(x, y), nan if one is          ∂L/∂x = g where x > y, g/2 where x = y, else 0;  ∂L/∂y likewise"""
@@ -116,9 +118,9 @@ class Clamp(Elementwise):
 
     def accept(self, inputs: tuple[Any, ...]) -> Any:
         x, low, high = inputs
-        if type(low) is float and type(high) is float and isinstance(x, Tensor) and x._data.dtype.kind == "f":
+        if type(low) in NUMBERS and type(high) in NUMBERS and isinstance(x, Tensor) and x._data.dtype.kind == "f":
             self.restore = None
-            return x._data, low, high
+            return x._data, float(low), float(high)
         return self._promote(inputs)
 
     def forward(self, x: Any, low: Any, high: Any) -> Any:
