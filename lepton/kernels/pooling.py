@@ -163,12 +163,15 @@ def max_pool_scatter(g: Any, where: Any, pooling: Pooling) -> Any:
     finite = bool(module.isfinite(g).all())
     for place, (windows, elements) in enumerate(places_of(pooling)):
         chosen = where[windows] == place
-        if not finite:  # 0 · inf would be nan
-            out[elements] += module.where(chosen, g[windows], module.zeros((), g.dtype))
-        elif alone:
+        if alone and finite:
             module.multiply(g[windows], chosen, out=out[elements])
+            continue
+        # 0 · inf would be nan
+        part = g[windows] * chosen if finite else module.where(chosen, g[windows], module.zeros((), g.dtype))
+        if alone:
+            out[elements] = part
         else:
-            out[elements] += g[windows] * chosen
+            out[elements] += part
     return out
 
 
