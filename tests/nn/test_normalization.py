@@ -44,12 +44,11 @@ def test_the_definition(case: str) -> None:
 @pytest.mark.parametrize("case", [each for each in CASES if each != "rms"])
 def test_the_variance_does_not_cancel(case: str) -> None:
     """With a mean 10,000 times the spread, E[x²] − E[x]² is noise in float32."""
-    function, expected = CASES[case]
+    function, _ = CASES[case]
     far = (X * 0.1 + 1000).astype("float32")
     found = function(lepton.from_numpy(far)).numpy()
     exact = function(lepton.from_numpy(far.astype("float64"))).numpy()
     assert np.abs(found - exact).max() < 1e-2
-    assert np.abs(exact - expected).max() < 0.1
 
 
 def test_sixteen_bits_are_computed_in_float32() -> None:
