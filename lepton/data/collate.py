@@ -30,11 +30,11 @@ def default_convert(data: Any) -> Any:
     return data
 
 
-def default_collate(batch: list[Any]) -> Any:
+def default_collate(batch: Sequence[Any]) -> Any:
     """Samples as one batch: tensors and arrays are stacked, numbers become a tensor, containers keep their form.
 
-    float → float64, int → int64, str and bytes stay a list; dicts, lists and tuples (which become lists, named ones
-    stay) are collated element by element.
+    float → float64, int → int64, str and bytes stay as they are; dicts, lists and tuples are collated element by
+    element (a plain tuple becomes a list).
 
     Raises:
         ShapeError: tensors of different shapes, or sequences of different lengths. ArgumentError: an empty batch, or a
@@ -55,7 +55,7 @@ def default_collate(batch: list[Any]) -> Any:
         return _like_mapping(first, default_collate, ((key, _values(batch, key)) for key in first))
     if isinstance(first, Sequence):
         _check_lengths(batch)
-        return _like_sequence(first, [default_collate(list(column)) for column in zip(*batch, strict=True)])
+        return _like_sequence(first, [default_collate(column) for column in zip(*batch, strict=True)])
     what = f"NumPy arrays of {first.dtype}" if isinstance(first, np.ndarray) else type(first).__name__
     raise ArgumentTypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {what}; convert "
@@ -75,7 +75,7 @@ def _as_tensor(data: Any) -> Tensor:
     return Tensor(np.asarray(data) if isinstance(data, np.generic) else data)
 
 
-def _numbers(batch: list[Any]) -> Tensor:
+def _numbers(batch: Sequence[Any]) -> Tensor:
     """float → float64, bool and int as NumPy takes them, and a mixture of int and float → the default type."""
     if isinstance(batch[0], float):
         return Tensor(np.array(batch, np.float64))
@@ -87,7 +87,7 @@ def _numbers(batch: list[Any]) -> Tensor:
     return Tensor(made)
 
 
-def _values(batch: list[Any], key: Any) -> list[Any]:
+def _values(batch: Sequence[Any], key: Any) -> list[Any]:
     for number, sample in enumerate(batch):
         if key not in sample:
             raise ArgumentError(
@@ -116,13 +116,13 @@ def _like_sequence(form: Any, items: list[Any]) -> Any:
     return type(form)(*items) if hasattr(form, "_fields") else items
 
 
-def _check_lengths(batch: list[Any]) -> None:
+def _check_lengths(batch: Sequence[Any]) -> None:
     lengths = {len(sample) for sample in batch}
     if len(lengths) > 1:
         raise ShapeError(f"each element in list of batch should be of equal size; found sizes {sorted(lengths)}")
 
 
-def _stacked(tensors: list[Tensor]) -> Tensor:
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
     shapes = list(dict.fromkeys(tuple(each._data.shape) for each in tensors))
     if len(shapes) > 1:
         raise ShapeError(

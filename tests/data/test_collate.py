@@ -58,7 +58,7 @@ def test_containers_keep_their_form() -> None:
     batch = default_collate([{"a": 1, "b": ("x", 2.0)}, {"a": 3, "b": ("y", 4.0)}])
     same(batch["a"], [1, 3], lepton.int64)
     names, numbers = batch["b"]
-    assert names == ["x", "y"]
+    assert names == ("x", "y")  # a tuple, as in PyTorch
     same(numbers, [2.0, 4.0], lepton.float64)
     assert isinstance(default_collate([(1, 2)]), list)  # as PyTorch does
     point = default_collate([Point(1, 2), Point(3, 4)])
