@@ -390,14 +390,14 @@ def multiply_in_best_order(matrices: list[Tensor]) -> Tensor:
                 (cost[first][k] + cost[k + 1][last] + sizes[first] * sizes[k + 1] * sizes[last + 1], k)
                 for k in range(first, last)
             )
+    return _multiply_run(matrices, cut, 0, n - 1)
 
-    def product(first: int, last: int) -> Tensor:
-        if first == last:
-            return matrices[first]
-        k = cut[first][last]
-        return mm(product(first, k), product(k + 1, last))
 
-    return product(0, n - 1)
+def _multiply_run(matrices: list[Tensor], cut: list[list[int]], first: int, last: int) -> Tensor:
+    if first == last:
+        return matrices[first]
+    k = cut[first][last]
+    return mm(_multiply_run(matrices, cut, first, k), _multiply_run(matrices, cut, k + 1, last))
 
 
 # ---------------------------------------------------------------------- products with an addition
