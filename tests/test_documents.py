@@ -84,6 +84,11 @@ def test_links_within_the_project_lead_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = PAGES[0].read_text()
+    assert [relative(page) for page in PAGES[1:] if f"]({relative(page)})" not in readme] == []
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=relative)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
     done = subprocess.run(
