@@ -120,10 +120,11 @@ class Module:
             self._buffers[name] = value
 
     def _replace_registry(self, registry: str, items: Mapping[str, Any]) -> None:
+        listed = dict(items)  # they may be the present ones, which are cleared next
         held = self.__dict__.get(registry)
         if held is not None:
             held.clear()
-        self.__dict__[registry] = Registry(self, items)
+        self.__dict__[registry] = Registry(self, listed)
 
     def _need_init(self, registry: str, what: str) -> None:
         if registry not in self.__dict__:
