@@ -336,7 +336,7 @@ def test_an_error_that_is_raised_again_keeps_its_place(net: Net) -> None:
 
     with pytest.raises(ShapeError) as caught:
         Retry()(lepton.ones(2, 5))
-    assert list(layers_of(caught.value))[0] == "Retry.net.first.lin"
+    assert next(layers_of(caught.value)) == "Retry.net.first.lin"
 
 
 def test_a_module_called_from_outside_of_its_parent_is_named_alone() -> None:

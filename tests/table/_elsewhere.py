@@ -10,5 +10,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     ),
     "autograd/test_inplace.py": ("inference_mode", "Tensor.is_inference"),
     "backend/test_random_generator.py": ("Generator", "default_generator"),
+    "nn/test_module.py": ("nn.Buffer", "nn.Module", "nn.Parameter"),
+    "nn/test_module_containers.py": (
+        "nn.ModuleDict", "nn.ModuleList", "nn.ParameterDict", "nn.ParameterList", "nn.Sequential",
+    ),
     "test_house.py": ("set_default_dtype", "set_grad_enabled"),
 }  # fmt: skip
