@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from lepton.autograd.op import Op, SumTo
+from lepton.autograd.op import Op, SumTo, as_array
 from lepton.autograd.ops.activation import Hardtanh
 from lepton.autograd.ops.arguments import SCALAR_NAMES, same_type
 from lepton.autograd.ops.arithmetic import Sign
@@ -14,7 +14,7 @@ from lepton.autograd.ops.exponential import Exp, Log, Log1p, Sigmoid
 from lepton.autograd.ops.extrema import ClampMin
 from lepton.autograd.ops.softmax import LogSoftmaxBackward
 from lepton.backend import dtypes
-from lepton.backend.devices import xp
+from lepton.backend.devices import is_array, xp
 from lepton.errors import IndexRangeError, UnsupportedDTypeError
 from lepton.kernels import loss as kernels
 from lepton.kernels.indexing import put_along, take_along
@@ -40,6 +40,9 @@ class Classes:
         classes = shape[self.axis]
         module = xp(target)
         index = target.astype("int64").reshape(shape[: self.axis] + (1,) + shape[self.axis + 1 :])
+        self.index, self.counted = index, None
+        if not 0 <= ignore_index < classes and index.size and index.min() >= 0 and index.max() < classes:
+            return  # the usual case, at the price of two comparisons
         inside = (index >= 0) & (index < classes)
         counted = inside & (index != ignore_index) if 0 <= ignore_index < classes else inside
         if not inside.all():
@@ -54,12 +57,16 @@ class Classes:
         self.index = index if self.counted is None else module.where(counted, index, 0)
 
     def weigh(self, weight: Any, dtype: Any) -> Any:
-        """Each sample's weight: that of its class, or 1; 0 where it does not count."""
+        """Each sample's weight: that of its class, or 1; 0 where it does not count. One number if it is 1 for all."""
         module = xp(self.index)
         if weight is None:
-            return module.ones(self.index.shape, dtype) if self.counted is None else self.counted.astype(dtype)
+            return 1.0 if self.counted is None else self.counted.astype(dtype)
         found = weight[self.index]
         return found if self.counted is None else module.where(self.counted, found, 0)
+
+    def total(self, weights: Any, dtype: Any) -> Any:
+        """The sum of what :meth:`weigh` gave."""
+        return as_array(total(weights) if is_array(weights) else self.index.size).astype(dtype)
 
     def masked(self, g: Any) -> Any:
         """A gradient for each sample (array or Tensor), 0 where it does not count, be it infinite elsewhere."""
@@ -105,6 +112,7 @@ class Share(Op):
 
     ``hard`` goes to the sample's own class, ``soft`` (None without label smoothing) to every class: with smoothing ε
     over C classes of weights w they are (1 − ε)·w_y and (ε/C)·w. Samples that do not count have 0 in both.
+    ``hard`` is one number where it is the same for all samples.
     """
 
     __slots__ = ("classes", "hard", "soft")
@@ -116,9 +124,11 @@ class Share(Op):
         """The sum of what the classes get, for each sample."""
         return self.hard if self.soft is None else self.hard + self.soft.sum(axis=self.classes.axis, keepdims=True)
 
-    def shares(self, shape: tuple[int, ...]) -> Any:
+    def shares(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """What each class gets, for each sample."""
-        hard = put_along(self.hard, self.classes.index, self.classes.axis, shape)
+        index = self.classes.index
+        hard = self.hard if is_array(self.hard) else xp(index).full(index.shape, self.hard, dtype)
+        hard = put_along(hard, index, self.classes.axis, shape)
         return hard if self.soft is None else hard + self.soft
 
 
@@ -158,7 +168,7 @@ class CrossEntropy(Share):
     def backward(self, g: Any, log_p: Any) -> Any:
         dx = None
         if g[0] is not None:
-            scale = g[0].reshape(self.hard.shape) if self.reduction == "none" else g[0]
+            scale = g[0].reshape(self.classes.index.shape) if self.reduction == "none" else g[0]
             scale = scale / self.count if self.reduction == "mean" else scale
             scale = self.classes.masked(scale)
             dx = CrossEntropyBackward.on(scale, log_p, classes=self.classes, hard=self.hard, soft=self.soft)
@@ -182,9 +192,10 @@ class CrossEntropyBackward(Share):
 
     def backward(self, h: Any, g: Any, log_p: Any) -> Any:
         spread = Exp.on(log_p) * self.whole()
+        data = h if is_array(h) else h._data
         dg = None
         if self.needs[0]:
-            dg = (h * (spread - self.shares(log_p.shape))).sum(axis=self.classes.axis, keepdims=True)
+            dg = (h * (spread - self.shares(data.shape, data.dtype))).sum(axis=self.classes.axis, keepdims=True)
             dg = SumTo.on(dg, shape=()) if g.ndim == 0 else dg
         return dg, h * g * spread if self.needs[1] else None
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from lepton.autograd.op import as_array, broadcast_shape, result_type
+from lepton.autograd.op import broadcast_shape, result_type
 from lepton.autograd.ops import loss as ops
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.exponential import xlogy
 from lepton.autograd.ops.shape import broadcast_tensors
 from lepton.autograd.ops.softmax import log_softmax
 from lepton.autograd.tensor import Tensor
+from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
-from lepton.kernels.reduction import total
 from lepton.nn.functional.activation import logsigmoid
 
 __all__ = [
@@ -243,12 +243,12 @@ def cross_entropy(
     _check_floating(input, "log_softmax_lastdim_kernel_impl")
     dtype = input._data.dtype
     scale = classes.weigh(None if weight is None else weight._data, dtype)
-    count = total(scale).astype(dtype) if reduction == "mean" else None
+    count = classes.total(scale, dtype) if reduction == "mean" else None
     soft = None
     if label_smoothing:
         number = input._data.shape[classes.axis]
         soft = _smooth(classes, weight, label_smoothing / number, input)
-        scale = scale * dtype.type(1.0 - label_smoothing)
+        scale = scale * (1.0 - label_smoothing)
     loss: Tensor = ops.CrossEntropy(classes, scale, soft, reduction, count)(input)[0]
     return loss
 
@@ -256,7 +256,9 @@ def cross_entropy(
 def _smooth(classes: ops.Classes, weight: Tensor | None, share: float, input: Tensor) -> Any:
     """What label smoothing gives to every class: ``share`` of its weight, 0 for samples that do not count."""
     shape, dtype = input._data.shape, input._data.dtype
-    per_class = classes.weigh(None, dtype) * dtype.type(share)
+    counted = classes.counted
+    per_class = xp(input._data).ones(classes.index.shape, dtype) if counted is None else counted.astype(dtype)
+    per_class *= dtype.type(share)
     if weight is None:
         return per_class.repeat(shape[classes.axis], axis=classes.axis)
     return per_class * weight._data.reshape((-1,) + (1,) * (len(shape) - classes.axis - 1))
@@ -315,7 +317,7 @@ def nll_loss(
     if reduction == "none":
         return loss.reshape(shape[:axis] + shape[axis + 1 :])
     summed = loss.sum()
-    return summed / Tensor(as_array(total(scale))) if reduction == "mean" else summed
+    return summed / Tensor(classes.total(scale, input._data.dtype)) if reduction == "mean" else summed
 
 
 def _check_floating(input: Tensor, name: str) -> None:
