@@ -22,6 +22,7 @@ from lepton.errors import (
 from lepton.nn import module_state
 from lepton.nn.module_hooks import ModuleHooks
 from lepton.nn.module_state import IncompatibleKeys
+from lepton.nn.module_text import in_parentheses, indented, name_layer, type_name
 from lepton.nn.parameter import Buffer, Parameter
 from lepton.nn.registry import REGISTRIES, Registry
 
@@ -72,7 +73,7 @@ class Module:
                 return self.forward(*args, **kwargs)
             return self._hooks.call(self, args, kwargs)
         except LeptonError as error:
-            _name_layer(error, self)
+            name_layer(error, self)
             raise
 
     # ------------------------------------------------------------------ attributes
@@ -86,7 +87,7 @@ class Module:
         elif name in own.get("_parameters", ()):
             if value is not None:
                 raise ArgumentTypeError(
-                    f"cannot assign '{_type_name(value)}' as parameter '{name}' (lepton.nn.Parameter or None expected)"
+                    f"cannot assign '{type_name(value)}' as parameter '{name}' (lepton.nn.Parameter or None expected)"
                 )
             self.register_parameter(name, None)
         elif isinstance(value, Module):
@@ -96,7 +97,7 @@ class Module:
         elif name in own.get("_modules", ()):
             if value is not None:
                 raise ArgumentTypeError(
-                    f"cannot assign '{_type_name(value)}' as child module '{name}' (lepton.nn.Module or None expected)"
+                    f"cannot assign '{type_name(value)}' as child module '{name}' (lepton.nn.Module or None expected)"
                 )
             self._modules[name] = None
         elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
@@ -109,7 +110,7 @@ class Module:
     def _set_buffer(self, name: str, value: Any) -> None:
         if value is not None and not isinstance(value, Tensor):
             raise ArgumentTypeError(
-                f"cannot assign '{_type_name(value)}' as buffer '{name}' "
+                f"cannot assign '{type_name(value)}' as buffer '{name}' "
                 "(lepton.nn.Buffer, lepton.Tensor or None expected)"
             )
         if isinstance(value, Buffer):
@@ -179,7 +180,7 @@ class Module:
         self._check_name("parameter", name, "_parameters")
         if param is not None and not isinstance(param, Parameter):
             raise ArgumentTypeError(
-                f"cannot assign '{_type_name(param)}' object to parameter '{name}' "
+                f"cannot assign '{type_name(param)}' object to parameter '{name}' "
                 "(lepton.nn.Parameter or None required)"
             )
         if param is not None and not param.is_leaf:
@@ -200,7 +201,7 @@ class Module:
         self._check_name("buffer", name, "_buffers")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise ArgumentTypeError(
-                f"cannot assign '{_type_name(tensor)}' object to buffer '{name}' (lepton.Tensor or None required)"
+                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (lepton.Tensor or None required)"
             )
         self._buffers[name] = tensor
         if persistent:
@@ -220,14 +221,14 @@ class Module:
                 no string or ``module`` no Module.
         """
         if module is not None and not isinstance(module, Module):
-            raise ArgumentTypeError(f"{_type_name(module)} is not a Module subclass")
+            raise ArgumentTypeError(f"{type_name(module)} is not a Module subclass")
         self._need_init("_modules", "module")
         self._check_name("module", name, "_modules")
         self._modules[name] = module
 
     def _check_name(self, what: str, name: Any, registry: str) -> None:
         if not isinstance(name, str):
-            raise ArgumentTypeError(f"{what} name should be a string. Got {_type_name(name)}")
+            raise ArgumentTypeError(f"{what} name should be a string. Got {type_name(name)}")
         if name not in self.__dict__[registry] and hasattr(self, name):
             raise ModuleNameError(f"attribute '{name}' already exists")
         if "." in name:
@@ -600,51 +601,5 @@ class Module:
     def __repr__(self) -> str:
         extra = self.extra_repr()
         own = extra.split("\n") if extra else []
-        children = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
-        return _in_parentheses(self._get_name(), own, children)
-
-
-def _in_parentheses(name: str, own: list[str], children: list[str]) -> str:
-    """``name(...)`` on one line when there is one line about the module itself, else each line indented."""
-    if not children and len(own) <= 1:
-        return f"{name}({''.join(own)})"
-    return "\n  ".join([f"{name}(", *own, *children]) + "\n)"
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n  ")
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    if isinstance(value, Tensor) and kind.__module__.startswith("lepton."):
-        return f"lepton.{kind.__name__}"
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-class _Whereabouts:
-    """How far an error has come: the message that it began with, the innermost layer, and the path to it so far."""
-
-    __slots__ = ("message", "layer", "module", "path")
-
-    def __init__(self, message: str, module: Module) -> None:
-        self.message = message
-        self.layer = f"{module._get_name()}({module.extra_repr()})"
-        self.module = module
-        self.path = ""
-
-
-def _name_layer(error: LeptonError, module: Module) -> None:
-    """Say in an error's message in which layer of ``module`` it arose; each enclosing module completes the path."""
-    where: _Whereabouts | None = error.__dict__.get("_whereabouts")
-    if where is None:
-        where = _Whereabouts(str(error), module)
-        error.__dict__["_whereabouts"] = where
-    elif where.module is not module:
-        name = next((name for name, each in module.named_modules() if each is where.module), None)
-        if name is None:
-            return
-        where.path = f"{name}.{where.path}" if where.path else name
-        where.module = module
-    place = f"{module._get_name()}.{where.path}: {where.layer}" if where.path else where.layer
-    error.args = (f"{where.message} [in {place}]", *error.args[1:])
+        children = [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
+        return in_parentheses(self._get_name(), own, children)
