@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import lepton
-from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.registry import TABLE
 from tests.table import entries
 from tests.table._elsewhere import ELSEWHERE
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.op import UNSHARED, Cast, Op, SumTo, ViewOp
-from lepton.autograd.ops.registry import PublicOp
+from lepton.autograd.registry import PublicOp
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes

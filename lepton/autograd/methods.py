@@ -13,9 +13,9 @@ from typing import Any
 from lepton.autograd import engine, inplace, printing
 from lepton.autograd.ops import families as _families  # noqa: F401 - fills the table
 from lepton.autograd.ops.indexing import getitem
-from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.ops.setitem import setitem
 from lepton.autograd.ops.shape import PROPERTIES
-from lepton.autograd.setitem import setitem
+from lepton.autograd.registry import TABLE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
 from lepton.errors import ArgumentTypeError

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lepton.autograd.gradcheck import gradcheck, gradgradcheck
-from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.registry import TABLE
 from lepton.errors import GradError
 from tests.table import Call, Entry, entries
 from tests.table._binding import Bound, Lepton

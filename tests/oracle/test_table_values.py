@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lepton.autograd.ops.registry import TABLE
+from lepton.autograd.registry import TABLE
 from tests.oracle._compare import differences
 from tests.oracle._deviations import Deviation, deviations
 from tests.table import Call, Entry, entries

@@ -10,7 +10,7 @@ from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMax
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, DTypeError, UnsupportedDTypeError

@@ -7,7 +7,7 @@ from typing import Any
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import Choosy, Flat, module, type_of
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp

@@ -9,7 +9,7 @@ import numpy as np
 from lepton.autograd.op import Elementwise, as_array, broadcast_shape, result_type
 from lepton.autograd.ops._elementwise import require_equal_types
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
-from lepton.autograd.ops.registry import TABLE, PublicOp, public
+from lepton.autograd.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp

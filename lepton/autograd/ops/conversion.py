@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Cast, Op
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
 from lepton.errors import ArgumentError, ArgumentTypeError
@@ -128,7 +128,7 @@ for _name, _dtype in {
 
 
 @public()
-def type(self: Tensor, dtype: Any = None) -> Any:  # noqa: A001 - the name is PyTorch's
+def type(self: Tensor, dtype: Any = None) -> Any:
     """Without argument the type's name, as ``"lepton.FloatTensor"``; with one the tensor in that type."""
     if dtype is None:
         return _TYPE_NAMES[self.dtype]

@@ -11,8 +11,8 @@ import numpy as np
 from lepton.autograd.op import broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
 from lepton.autograd.ops.nested import array_of_nested
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import expand, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes

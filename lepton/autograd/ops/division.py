@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import INTEGERS_ONLY, Choosy, Flat, module, type_of
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
 from lepton.errors import DTypeError

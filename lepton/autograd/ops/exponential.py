@@ -10,7 +10,7 @@ from lepton.autograd.op import Cast, Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, ZerosLike, module, type_of
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.registry import TABLE, PublicOp, public
+from lepton.autograd.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp

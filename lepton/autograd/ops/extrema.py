@@ -7,7 +7,7 @@ from typing import Any
 from lepton.autograd.op import Elementwise, as_array
 from lepton.autograd.ops._elementwise import module
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.errors import DTypeError
 

@@ -9,10 +9,10 @@ from lepton.autograd.ops.arguments import check_tensor, normalize_dims
 from lepton.autograd.ops.extrema import maximum, minimum
 from lepton.autograd.ops.indexing import Gather
 from lepton.autograd.ops.reduction import Axes, Reduction, Sum, kept_shape, spread
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.return_types import ValuesIndices
 from lepton.autograd.ops.return_types import max as max_result
 from lepton.autograd.ops.return_types import min as min_result
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentTypeError, DTypeError, IndexRangeError, ShapeError

@@ -13,8 +13,8 @@ import numpy as np
 
 from lepton.autograd.op import Op, ViewOp, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, index_array
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import clone, expand, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import device_of, is_array, move, xp

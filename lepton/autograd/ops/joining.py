@@ -9,8 +9,8 @@ from typing import Any
 from lepton.autograd.op import BroadcastTo, Cast, Op, link_view, result_type
 from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
 from lepton.autograd.ops.indexing import Slice, along, getitem
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import atleast_1d, atleast_2d, atleast_3d, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import xp
@@ -274,7 +274,7 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     return stack(columns, 1)
 
 
-@public()
+@public(method=False)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All ways to take ``r`` elements of a 1-d tensor, one a row, as :mod:`itertools` orders them.
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from lepton.autograd.ops._elementwise import BITS_ONLY, INTEGERS_ONLY, Choosy, module
 from lepton.autograd.ops.comparison import Compare
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 

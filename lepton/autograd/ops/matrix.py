@@ -8,9 +8,9 @@ from typing import Any
 from lepton.autograd.op import Op, SumTo, broadcast_shape, fit_number
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.arithmetic import add, mul
-from lepton.autograd.ops.reduction import Sum
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.reduction import Sum, in_type
 from lepton.autograd.ops.shape import Permute, expand, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError
@@ -205,6 +205,8 @@ def _check_dot(a: Tensor, b: Tensor) -> None:
             "dot : expected both vectors to have same dtype, but found "
             f"{scalar_name(left.dtype)} and {scalar_name(right.dtype)}"
         )
+    if left.dtype.kind == "b":
+        raise UnsupportedDTypeError("\"dot\" not implemented for 'Bool': convert the vectors first, with .int()")
     if left.size != right.size:
         raise ShapeError(
             f"inconsistent tensor size, expected tensor [{left.size}] and src [{right.size}] to have the same number "
@@ -440,8 +442,8 @@ def add_product(input: Tensor, product: Tensor, beta: float, alpha: float) -> Te
             f"{scalar_name(product._data.dtype)}"
         )
     kind = dtypes.of(product._data.dtype)
-    scales = [fit_number(each if kind.is_floating_point else int(each), kind) for each in (beta, alpha)]
-    return AddProduct(*scales)(input, product)
+    convert = (bool, int, float)[kind.category]
+    return AddProduct(*[fit_number(convert(each), kind) for each in (beta, alpha)])(input, product)
 
 
 @public(inplace=True)
@@ -465,7 +467,10 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 @public(inplace=True)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β·input + α·(vec1 ⊗ vec2), where ``input`` is broadcast."""
-    check_tensor(input, "addr")
+    if not check_tensor(input, "addr").dtype.is_floating_point:
+        for name, each in (("beta", beta), ("alpha", alpha)):
+            if isinstance(each, float):
+                raise DTypeError(f"For integral input tensors, argument {name} must not be a floating point number.")
     return add_product(input, outer(vec1, vec2), beta, alpha)
 
 
@@ -480,7 +485,8 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β·input + α·Σ over the batch of batch1·batch2, where ``input`` is broadcast."""
     check_tensor(input, "addbmm")
-    return add_product(input, Sum((0,), False)(bmm(batch1, batch2)), beta, alpha)
+    products = bmm(batch1, batch2)
+    return add_product(input, in_type(Sum((0,), False)(products), products.dtype), beta, alpha)
 
 
 # ---------------------------------------------------------------------- the linear layer

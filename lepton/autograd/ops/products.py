@@ -13,10 +13,10 @@ from lepton.autograd.ops.joining import stack, unbind
 from lepton.autograd.ops.matrix import Matmul, check_types, mm
 from lepton.autograd.ops.rearranging import Diagonal
 from lepton.autograd.ops.reduction import Sum
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.shape import BroadcastTo, Permute, expand, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
-from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 
 __all__ = ["cross", "einsum", "kron", "tensordot", "trace"]
 
@@ -293,6 +293,8 @@ def trace(input: Tensor) -> Tensor:
     """
     if check_tensor(input, "trace").ndim != 2:
         raise ShapeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    if input._data.dtype.kind == "b":
+        raise UnsupportedDTypeError("\"trace\" not implemented for 'Bool': convert the matrix first, with .int()")
     return Sum(None, False)(Diagonal(0, 0, 1)(input))
 
 

@@ -15,7 +15,7 @@ from lepton.autograd.inplace import assign, check_writable
 from lepton.autograd.op import broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.creation import new_tensor_of, numpy_dtype, shape_of
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
 from lepton.backend import random as draws

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lepton.autograd.op import Op, ViewOp, as_array
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name, sizes_of
 from lepton.autograd.ops.indexing import FULL, IndexAdd, index_select, narrow
 from lepton.autograd.ops.reduction import Sum
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.scattering import replace_view
+from lepton.autograd.ops.setitem import setitem
 from lepton.autograd.ops.shape import Permute, Transpose, clone, reshape
-from lepton.autograd.setitem import setitem
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import Array, xp
 from lepton.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
@@ -109,8 +107,8 @@ class Triu(Op):
 def diagonal_of(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     """A view of the diagonal, which can be written to if ``x`` can."""
     view = x.diagonal(offset, dim1, dim2)
-    if type(view) is np.ndarray and x.flags.writeable:
-        view.flags.writeable = True
+    if x.size and getattr(x.flags, "writeable", False) and not view.flags.writeable:
+        view.flags.writeable = True  # NumPy alone makes it read-only
     return view
 
 

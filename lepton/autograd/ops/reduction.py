@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
 from lepton.autograd.op import BroadcastTo, Cast, Op
-from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
+from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name, sizes_of
 from lepton.autograd.ops.joining import Cat, Stack
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.shape import reshape
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
-from lepton.errors import ArgumentTypeError, DTypeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
 from lepton.kernels.reduction import is_narrow, total, widen
 
 __all__ = ["all", "any", "mean", "prod", "sum"]
@@ -149,6 +151,11 @@ def in_type(input: Tensor, dtype: Any) -> Tensor:
     return input if input._data.dtype == target else Cast(target)(input)
 
 
+def in_result_type(out: Tensor, dtype: Any) -> Tensor:
+    """What was added up or multiplied in int64 as the integer type that was asked for; it wraps as PyTorch's does."""
+    return out if dtype is None or out.dtype.is_floating_point else in_type(out, dtype)
+
+
 @public()
 def sum(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None, axis: Any = None,
@@ -168,7 +175,8 @@ def sum(
     if dtype is not None:
         input = in_type(input, dtype)
     wanted = dim if axis is None else axis
-    return Sum(None if wanted is None else normalize_dims(wanted, data.ndim), keepdim or keepdims)(input)
+    out = Sum(None if wanted is None else normalize_dims(wanted, data.ndim), keepdim or keepdims)(input)
+    return out if dtype is None else in_result_type(out, dtype)
 
 
 @public()
@@ -214,7 +222,8 @@ def prod(
     data = check_tensor(input, "prod")._data
     if dtype is not None:
         input = in_type(input, dtype)
-    return Prod(_one_dim(dim if axis is None else axis, data.ndim, "prod"), keepdim or keepdims)(input)
+    out = Prod(_one_dim(dim if axis is None else axis, data.ndim, "prod"), keepdim or keepdims)(input)
+    return out if dtype is None else in_result_type(out, dtype)
 
 
 def _one_dim(dim: Any, ndim: int, what: str) -> Axes:
@@ -242,3 +251,20 @@ def any(
     """Whether some element over ``dim`` (one, several, or all) is not 0; False for no elements. uint8 stays uint8."""
     ndim = check_tensor(input, "any")._data.ndim
     return Any_(normalize_dims(dim if axis is None else axis, ndim, empty_is_all=False), keepdim or keepdims)(input)
+
+
+@public()
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """The tensor summed over the dimensions that broadcasting ``size`` to its shape would add or lengthen.
+
+    Raises:
+        ShapeError: ``size`` does not broadcast to its shape. ArgumentTypeError: it is missing.
+    """
+    if not size:
+        raise ArgumentTypeError('sum_to_size() missing 1 required positional arguments: "size"')
+    own, wanted = check_tensor(input, "sum_to_size")._data.shape, sizes_of(size)
+    extra = len(own) - len(wanted)
+    if extra < 0 or builtins.any(a not in (1, b) for a, b in zip(wanted, own[extra:], strict=True)):
+        raise ShapeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(own)}}}.")
+    axes = [axis for axis, length in enumerate(own) if axis < extra or (wanted[axis - extra] == 1 and length != 1)]
+    return reshape(Sum(tuple(axes), True)(input), wanted) if axes else input

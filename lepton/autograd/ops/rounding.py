@@ -9,7 +9,7 @@ from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, Flat, ZerosL
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.arithmetic import Sign
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import DTypeError, UnsupportedDTypeError

@@ -11,16 +11,16 @@ from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Logaddexp, Sigmoid
 from lepton.autograd.ops.indexing import GatherBackward, Unslice, narrow
 from lepton.autograd.ops.joining import Cat, cat
-from lepton.autograd.ops.reduction import Sum, in_type
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.reduction import Sum, in_result_type, in_type
 from lepton.autograd.ops.return_types import ValuesIndices
 from lepton.autograd.ops.return_types import cummax as cummax_result
 from lepton.autograd.ops.return_types import cummin as cummin_result
 from lepton.autograd.ops.shape import reshape
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
-from lepton.errors import IndexRangeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import DTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
 from lepton.kernels.indexing import along
 from lepton.kernels.reduction import widen
 from lepton.kernels.scan import log_cumsum_exp, running_best
@@ -191,8 +191,10 @@ def cumprod(input: Tensor, dim: int | None = None, *, dtype: Any = None, axis: i
 def _scanned(op: Any, input: Tensor, dim: Any, dtype: Any) -> Tensor:
     place = normalize_dim(dim, check_tensor(input, op.__name__.lower())._data.ndim)
     if dtype is not None:
+        if dtypes.as_dtype(dtype) is dtypes.bool_:
+            raise UnsupportedDTypeError(f"\"{op.__name__.lower()}_out_cpu\" not implemented for 'Bool'")
         input = in_type(input, dtype)
-    return op(place)(input)
+    return in_result_type(op(place)(input), dtype)
 
 
 @public()
@@ -281,6 +283,9 @@ def _trapezoids(y: Tensor, x: Tensor | None, dx: float | None, dim: int, what: s
     if check_tensor(y, what)._data.ndim == 0:
         raise IndexRangeError(f"Dimension specified as {dim} but tensor has no dimensions")
     dim = normalize_dim(dim, y._data.ndim)
+    for name, each in (("y", y), ("x", x)):
+        if each is not None and each.dtype is dtypes.bool_:
+            raise DTypeError(f"{what}: received a bool input for `{name}`, but bool is not supported")
     n = y._data.shape[dim]
     if x is not None and x._data.shape[dim if x._data.ndim > 1 else -1] != n:
         raise ShapeError("trapezoid: There must be one `x` value for each sample point")
@@ -309,7 +314,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float | None = None, di
         ShapeError: ``x`` does not have one value for each of ``y``.
     """
     areas, dim = _trapezoids(y, x, dx, dim, "trapezoid")
-    return Sum((dim,), False)(y if areas is None else areas)
+    return Sum((dim,), False)(y.detach() if areas is None else areas)
 
 
 trapz = trapezoid
@@ -352,6 +357,8 @@ def gradient(
             "torch.gradient expected spacing to be unspecified, a scalar or a list of length "
             f"{len(dims)}, but got a list of length {len(spacings)}"
         )
+    if input.dtype in (dtypes.uint8, dtypes.bool_):
+        raise DTypeError(f"torch.gradient does not support {input.dtype.name} input.")
     if not input.dtype.is_floating_point:
         input = Cast(dtypes.get_default_dtype().numpy)(input)
     return tuple([_derivative(input, each, place, edge_order) for each, place in zip(spacings, dims, strict=True)])

@@ -15,6 +15,7 @@ from lepton.autograd.ops.indexing import (
     FULL,
     Gather,
     GatherBackward,
+    Index,
     IndexAdd,
     Plan,
     Slice,
@@ -23,17 +24,20 @@ from lepton.autograd.ops.indexing import (
     check_places,
     long_index,
 )
-from lepton.autograd.ops.registry import public
-from lepton.autograd.ops.shape import BroadcastTo, reshape
-from lepton.autograd.setitem import PutAt
+from lepton.autograd.ops.joining import Cat
+from lepton.autograd.ops.reduction import Prod
+from lepton.autograd.ops.setitem import PutAt
+from lepton.autograd.ops.shape import BroadcastTo, clone, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import device_of, is_array, xp
-from lepton.errors import ArgumentTypeError, DTypeError, GradError, IndexRangeError, ShapeError
+from lepton.errors import ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
 from lepton.kernels.indexing import open_grid
 from lepton.kernels.scattering import count_hits
 from lepton.kernels.scattering import scatter_reduce as scatter_reduce_kernel
+from lepton.kernels.sorting import runs
 
 __all__ = [
     "index_add", "index_copy", "index_fill", "index_put", "index_reduce", "masked_fill", "masked_scatter", "put",
@@ -346,7 +350,7 @@ def scatter(
         added = GatherBackward(parts.dim, parts.input._data.shape)(parts.src, parts.index)
         return parts.finish(add(parts.input, added))
     if reduce == "multiply":
-        return parts.finish(ScatterReduce(parts.dim, "prod", True)(parts.input, parts.index, parts.src))
+        return parts.finish(_reduced(parts.input, parts.dim, parts.index, parts.src, "prod", True))
     return parts.finish(PutAt(parts.grid(), False)(parts.input, parts.src))
 
 
@@ -368,10 +372,10 @@ REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
 class ScatterReduce(Op):
-    """z = x with the vs that fall on a place combined into it: mean, product, largest or smallest
+    """z = x with the vs that fall on a place combined into it: mean, largest or smallest
 
-    ∂L/∂x, ∂L/∂v: for a mean g/n; for a product g·(the product of the others); for the largest and smallest g shared
-    evenly among those that are equal to z.
+    ∂L/∂x, ∂L/∂v: for a mean g/n; for the largest and smallest g shared evenly among those that are equal to z.
+    Products whose gradient is wanted are made of other ops, see ``scatter_product``.
     """
 
     __slots__ = ("dim", "include_self", "reduce")
@@ -386,8 +390,6 @@ class ScatterReduce(Op):
     def backward(self, g: Any, x: Any, index: Any, v: Any, out: Any) -> Any:
         if self.reduce == "mean":
             gx, gv = self._of_mean(g, index)
-        elif self.reduce == "prod":
-            gx, gv = self._of_product(g, x, index, v)
         else:
             gx, gv = self._of_extreme(g, x, index, v, out)
         if not self.include_self and self.needs[0]:
@@ -414,20 +416,31 @@ class ScatterReduce(Op):
         untouched = mine if self.include_self else Cast.on(x == x, target=kind)
         return shared * untouched, Gather.on(shared, index, dim=self.dim) * theirs
 
-    def _of_product(self, g: Any, x: Any, index: Any, v: Any) -> Any:
-        """Zeros apart: a factor's derivative is the product of the others, which is 0 if another one is 0."""
-        kind = (g._data if isinstance(g, Tensor) else g).dtype
-        if isinstance(g, Tensor) and (bool((v == 0).any()) or bool((x == 0).any())):
-            raise GradError("scatter_reduce(reduce='prod') has no second derivative here where a factor is 0")
-        own = Where.on(x == 0, 1, x) if self.include_self else Cast.on(x == x, target=kind)
-        factors = Where.on(v == 0, 1, v)
-        product = ScatterReduce.on(own, index, factors, dim=self.dim, reduce="prod", include_self=True)
-        zero_v = Cast.on(v == 0, target=kind)
-        zero_x = Cast.on(x == 0, target=kind) if self.include_self else Cast.on(x != x, target=kind)
-        zeros = zero_x + GatherBackward.on(zero_v, index, dim=self.dim, shape=x.shape)
-        gx = g * Where.on(zeros == zero_x, product / own, 0)
-        rest = Gather.on(g * product, index, dim=self.dim) / factors
-        return gx, Where.on(Gather.on(zeros, index, dim=self.dim) == zero_v, rest, 0)
+
+def scatter_product(x: Tensor, index: Tensor, v: Tensor, dim: int, include_self: bool) -> Tensor:
+    """``x`` with the products of the ``v`` that fall on a place in its stead, or multiplied to it.
+
+    The factors of each place are put into a row, filled up with ones, so that the rule of :class:`Prod` serves, which
+    is right for factors of 0 in every order.
+    """
+    module = xp(x._data)
+    numbers = module.arange(x._data.size).reshape(x._data.shape)
+    flat = numbers[open_grid(index._data, dim)].reshape(-1)
+    order = module.argsort(flat, kind="stable")
+    touched, rows, counts = runs(flat[order], 0)
+    if not touched.size:
+        return clone(x)
+    own = int(include_self)
+    one = v._data.size + touched.size
+    table = module.full((touched.size, int(counts.max()) + own), one, dtype="int64")
+    firsts = module.cumsum(counts) - counts
+    table[rows, module.arange(flat.size) - firsts[rows] + own] = order
+    if include_self:
+        table[:, 0] = v._data.size + module.arange(touched.size)
+    line = reshape(x, x._data.size)
+    factors = Cat(0)(reshape(v, v._data.size), Index((touched,), True)(line), Tensor(module.ones(1, x._data.dtype)))
+    products = Prod((1,), False)(Index((table,))(factors))
+    return reshape(PutAt((touched,), True)(line, products), x._data.shape)
 
 
 def _like(array: Any, g: Any) -> Any:
@@ -467,6 +480,8 @@ def _reduced(input: Tensor, dim: int, index: Tensor, src: Any, reduce: str, incl
     if reduce == "sum":
         base = input if include_self else _erased(input, open_grid(index._data, dim))
         return add(base, GatherBackward(dim, input._data.shape)(src, index))
+    if reduce == "prod" and STATE.grad_enabled and (input.requires_grad or src.requires_grad):
+        return scatter_product(input, index, src, dim, include_self)
     return ScatterReduce(dim, reduce, include_self)(input, index, src)
 
 

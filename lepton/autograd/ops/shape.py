@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import BroadcastTo, Op, SumTo, ViewOp, broadcast_shape
+from lepton.autograd.op import BroadcastTo, Op, ViewOp, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, sizes_of, tensor_sequence
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Size, Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
@@ -536,27 +536,13 @@ def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes (an int stands for one dimension) broadcast to.
 
     Raises:
-        ShapeError: they do not.
+        ShapeError: they do not. ArgumentError: a negative length.
     """
     listed = [(each,) if isinstance(each, int) else tuple(each) for each in shapes]
     for shape in listed:
         if any(length < 0 for length in shape):
-            raise ShapeError(f"Trying to create tensor with negative dimension: {list(shape)}")
+            raise ArgumentError(f"Attempting to broadcast a dimension with negative length: {list(shape)}")
     return Size(broadcast_shape(*listed))
-
-
-@public()
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
-    """The tensor summed over the dimensions that broadcasting ``size`` to its shape would add or lengthen.
-
-    Raises:
-        ShapeError: ``size`` does not broadcast to its shape.
-    """
-    own, wanted = check_tensor(input, "sum_to_size")._data.shape, sizes_of(size)
-    extra = len(own) - len(wanted)
-    if extra < 0 or any(a not in (1, b) for a, b in zip(wanted, own[extra:], strict=True)):
-        raise ShapeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(own)}}}.")
-    return input if wanted == own else SumTo(wanted)(input)
 
 
 @public(method=False)

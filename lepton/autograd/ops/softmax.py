@@ -8,7 +8,7 @@ from lepton.autograd.op import Op
 from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.ops.exponential import Exp
 from lepton.autograd.ops.reduction import in_type
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.errors import UnsupportedDTypeError
 from lepton.kernels import loss as kernels

@@ -7,7 +7,6 @@ from typing import Any
 from lepton.autograd.op import Op, as_array
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.extremes import Amax, Pick, PickBackward, pick_dim
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.return_types import ValuesIndices
 from lepton.autograd.ops.return_types import kthvalue as kthvalue_result
 from lepton.autograd.ops.return_types import median as median_result
@@ -15,6 +14,7 @@ from lepton.autograd.ops.return_types import mode as mode_result
 from lepton.autograd.ops.return_types import nanmedian as nanmedian_result
 from lepton.autograd.ops.return_types import sort as sort_result
 from lepton.autograd.ops.return_types import topk as topk_result
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import is_array, xp
 from lepton.errors import ArgumentTypeError, ShapeError, UnsupportedDTypeError

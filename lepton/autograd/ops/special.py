@@ -14,7 +14,7 @@ from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Xlogy
-from lepton.autograd.ops.registry import TABLE, PublicOp, public
+from lepton.autograd.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import device_of, is_array, place_of, to_numpy, xp
 from lepton.errors import DTypeError, require

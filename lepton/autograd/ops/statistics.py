@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Op, as_array
+from lepton.autograd.op import Cast, Op, as_array
 from lepton.autograd.ops._elementwise import Flat
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name
 from lepton.autograd.ops.arithmetic import Abs, Sign
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp
-from lepton.autograd.ops.extremes import Amax, Amin
-from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, spread
-from lepton.autograd.ops.registry import public
+from lepton.autograd.ops.nuclear import NuclearNorm
+from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, kept_shape, spread
+from lepton.autograd.ops.shape import movedim, reshape
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
 from lepton.kernels.reduction import total, two_norm, widen
 
 __all__ = ["logsumexp", "norm", "std", "var"]
@@ -85,6 +86,33 @@ class Norm(Reduction):
         return spread(g, self.source, self.axes, self.keepdim) * x
 
 
+class LargestNorm(Reduction):
+    """z = max |x|          ∂L/∂x = g·sign(x) shared evenly among the elements with |x| = z, 0 where z is nan"""
+
+    __slots__ = ("kind",)
+    saves = ("x", "out")
+
+    def forward(self, x: Any) -> Any:
+        self.source, self.kind = x.shape, x.dtype
+        return abs(x).max(axis=self.axes, keepdims=self.keepdim)
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        hits = Cast.on(Abs.on(x) == spread(out, self.source, self.axes, self.keepdim), target=self.kind)
+        counts = Sum.on(hits, axes=self.axes, keepdim=True)
+        shares = hits * Where.on(x == x, Sign.on(x), 0) / Where.on(counts == 0, 1, counts)
+        return spread(g, self.source, self.axes, self.keepdim) * shares
+
+
+class SmallestNorm(LargestNorm):
+    """z = min |x|          ∂L/∂x = g·sign(x) shared evenly among the elements with |x| = z, 0 where z is nan"""
+
+    __slots__ = ()
+
+    def forward(self, x: Any) -> Any:
+        self.source, self.kind = x.shape, x.dtype
+        return abs(x).min(axis=self.axes, keepdims=self.keepdim)
+
+
 class NotZero(Flat):
     """z = 1 where x ≠ 0, else 0          ∂L/∂x = 0"""
 
@@ -132,7 +160,7 @@ def norm_of(x: Any, p: float, axes: Axes, keepdim: bool) -> Any:
     if p == 1:
         return Sum.on(Abs.on(x), axes=axes, keepdim=keepdim)
     if math.isinf(p):
-        return (Amax if p > 0 else Amin).on(Abs.on(x), axes=axes, keepdim=keepdim)
+        return (LargestNorm if p > 0 else SmallestNorm).on(x, axes=axes, keepdim=keepdim)
     return PNorm.on(x, axes=axes, keepdim=keepdim, p=p)
 
 
@@ -153,9 +181,9 @@ class Renorm(Op):
 
     def backward(self, g: Any, x: Any) -> Any:
         lengths = norm_of(x, self.p, self.axes, True)
-        along_x = Sum.on(g * x, axes=self.axes, keepdim=True) * self.maxnorm / (lengths + 1e-7) ** 2
-        shrunk = Where.on(lengths > self.maxnorm, along_x, 0)
-        return g * self._scales(lengths) - shrunk * self._slopes(x, lengths)
+        along_x = Sum.on(g * x, axes=self.axes, keepdim=True) / (lengths + 1e-7)
+        along_x = Where.on(lengths > self.maxnorm, along_x, 0)
+        return (g - along_x * self._slopes(x, lengths)) * self._scales(lengths)
 
     def _slopes(self, x: Any, lengths: Any) -> Any:
         """∂‖x‖/∂x where ‖x‖ > 0."""
@@ -257,29 +285,52 @@ def norm(
     """(Σ |x|ᵖ)^(1/p) over ``dim`` (one, several, or all), elements of matrices taken as those of a vector.
 
     Args:
-        p: a number; ``"fro"`` and 2 are √Σ x², ``inf`` the largest |x|, ``-inf`` the smallest, 0 the number of x ≠ 0.
+        p: a number; ``"fro"`` and 2 are √Σ x², ``inf`` the largest |x|, ``-inf`` the smallest, 0 the number of x ≠ 0,
+            ``"nuc"`` the sum of the singular values of matrices in two dimensions.
         keepdim: keep the reduced dimensions with length 1.
         dtype: convert to this type first.
 
     Raises:
-        DTypeError: the type is not floating. ArgumentError: there is no such norm.
+        DTypeError: the type is not floating. ShapeError: there is no such norm.
     """
     if dtype is not None:
         input = in_type(check_tensor(input, "norm"), dtype)
     data = check_tensor(input, "norm")._data
-    if not input.dtype.is_floating_point:
-        raise DTypeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. "
-            f"Got {scalar_name(data.dtype)}"
-        )
+    check_norm_type(input)
     axes = normalize_dims(dim if axis is None else axis, data.ndim)
     keepdim = keepdim or keepdims
+    if isinstance(p, str) and p == "nuc":
+        return _nuclear(input, axes, keepdim)
     order = 2.0 if p in ("fro", None) else p
-    if isinstance(order, (str, bool)) or not isinstance(order, (int, float)):
-        raise ArgumentError(f"norm(): p must be a number or 'fro', got {p!r}")
+    if isinstance(order, bool) or not isinstance(order, (int, float)):
+        raise ShapeError(f"linalg.matrix_norm: Order {p} not supported: p must be a number, 'fro' or 'nuc'")
     if math.isinf(order):
         _check_infinite_norm(data.shape, axes, order)
     return norm_of(input, float(order), axes, keepdim)
+
+
+def _nuclear(input: Tensor, axes: Axes, keepdim: bool) -> Tensor:
+    ndim = input._data.ndim
+    if ndim < 2:
+        raise ShapeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+    dims = tuple(range(ndim)) if axes is None else axes
+    if len(dims) != 2:
+        raise ShapeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(str(each) for each in dims)}")
+    found = NuclearNorm()(movedim(input, dims, (-2, -1)))
+    return reshape(found, kept_shape(input._data.shape, dims)) if keepdim else found
+
+
+def check_norm_type(input: Tensor) -> None:
+    """Refuse numbers that have no norm.
+
+    Raises:
+        DTypeError: the type is not floating.
+    """
+    if not input.dtype.is_floating_point:
+        raise DTypeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. "
+            f"Got {scalar_name(input._data.dtype)}"
+        )
 
 
 def _check_infinite_norm(shape: tuple[int, ...], axes: Axes, order: float) -> None:

@@ -15,13 +15,13 @@ from lepton.autograd.ops.indexing import Gather
 from lepton.autograd.ops.matrix import Mm
 from lepton.autograd.ops.rearranging import Diagonal
 from lepton.autograd.ops.reduction import Mean, Sum, in_type
-from lepton.autograd.ops.registry import public
 from lepton.autograd.ops.return_types import MinMax
 from lepton.autograd.ops.return_types import aminmax as aminmax_result
 from lepton.autograd.ops.return_types import histogram as histogram_result
 from lepton.autograd.ops.shape import Permute, Unsqueeze, expand, movedim, reshape
 from lepton.autograd.ops.sorting import Sort
-from lepton.autograd.ops.statistics import Renorm, Std, Var, norm, variance_arguments
+from lepton.autograd.ops.statistics import Renorm, Std, Var, check_norm_type, norm, variance_arguments
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
@@ -274,7 +274,7 @@ def histogram(
         ShapeError: the arguments do not fit. UnsupportedDTypeError: the type is not floating.
     """
     data = check_tensor(input, "histogram")._data
-    if not input.dtype.is_floating_point:
+    if input.dtype not in (dtypes.float32, dtypes.float64):
         raise UnsupportedDTypeError(f"\"histogramdd\" not implemented for '{scalar_name(data.dtype)}'")
     module = xp(data)
     if isinstance(bins, Tensor):
@@ -346,6 +346,8 @@ def cov(
         raise ShapeError(
             f"cov(): expected input to have two or fewer dimensions but got an input with {data.ndim} dimensions"
         )
+    if input.dtype is dtypes.bool_:
+        raise DTypeError("cov(): bool dtype is not supported for input")
     rows = input if data.ndim == 2 else reshape(input, 1, data.size)
     if not input.dtype.is_floating_point:
         rows = in_type(rows, dtypes.get_default_dtype())
@@ -437,6 +439,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise ShapeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     if data.ndim < 2:
         raise ShapeError(f"renorm: input needs at least 2 dimensions, got {data.ndim} dimensions")
+    check_norm_type(input)
     place = normalize_dim(dim, data.ndim)
     return Renorm(tuple([each for each in range(data.ndim) if each != place]), float(p), float(maxnorm))(input)
 

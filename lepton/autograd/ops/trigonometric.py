@@ -10,7 +10,7 @@ from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, module
 from lepton.autograd.ops.arithmetic import Mul
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Rsqrt
-from lepton.autograd.ops.registry import public
+from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.kernels import elementwise as kernels

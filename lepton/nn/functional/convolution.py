@@ -139,7 +139,7 @@ def _convolve(
     sizes = weight._data.shape[2:]
     pads = _padding(padding, ndim, sizes, steps, spread_out)
     if not batched:
-        input = input.unsqueeze(0)  # type: ignore[attr-defined]
+        input = input.unsqueeze(0)
     x_shape, weight_shape = input._data.shape, weight._data.shape
     _check_channels(f"groups={groups}", weight_shape, x_shape, weight_shape[1] * groups)
     _check_bias(f"weight of size {list(weight_shape)}", bias, weight_shape[0])
@@ -163,7 +163,7 @@ def _transpose(
             f"output_padding={extra}, stride={steps}, dilation={spread_out}"
         )
     if not batched:
-        input = input.unsqueeze(0)  # type: ignore[attr-defined]
+        input = input.unsqueeze(0)
     x_shape, weight_shape = input._data.shape, weight._data.shape
     sizes = weight_shape[2:]
     _check_channels("transposed=1", weight_shape, x_shape, weight_shape[0])
