@@ -15,6 +15,7 @@ from lepton._version import __version__
 from lepton.autograd import methods as _methods  # noqa: F401 - binds the methods of Tensor
 from lepton.autograd.engine import backward as _backward  # noqa: F401 - the engine comes with the package
 from lepton.autograd.op import result_type as _result_type
+from lepton.autograd.ops.arguments import check_tensor as _check_tensor
 from lepton.autograd.ops.families import *  # noqa: F403
 from lepton.autograd.ops.families import __all__ as _op_names
 from lepton.autograd.printing import set_printoptions
@@ -84,12 +85,12 @@ def is_tensor(obj: Any) -> Any:
 
 def is_floating_point(input: Tensor) -> Any:
     """Whether the tensor's number type is floating."""
-    return input.is_floating_point()
+    return _check_tensor(input, "is_floating_point").is_floating_point()
 
 
 def numel(input: Tensor) -> Any:
     """The number of elements of the tensor."""
-    return input.numel()
+    return _check_tensor(input, "numel").numel()
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:

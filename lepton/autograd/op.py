@@ -493,8 +493,10 @@ def result_type(*operands: Any) -> dtypes.dtype:
     for each in operands:
         if isinstance(each, Tensor):
             ranked.append((dtypes.of(each._data.dtype), 2 if each._data.ndim else 1))
-        else:
+        elif isinstance(each, (bool, int, float, np.generic)):
             ranked.append((dtypes.of_number(each), 0))
+        else:
+            raise ArgumentTypeError(f"result_type(): expected tensors and numbers, not {type(each).__name__}")
     return dtypes.result_dtype(ranked)
 
 

@@ -116,9 +116,14 @@ def set_default_dtype(d: dtype) -> None:
 
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
-    """The smallest type that both convert to without changing category, by PyTorch's table."""
+    """The smallest type that both convert to without changing category, by PyTorch's table.
+
+    Raises:
+        ArgumentTypeError: one is no number type.
+    """
     if type1 is type2:
         return type1
+    _check_types("promote_types", type1, type2)
     if type1.category != type2.category:
         return type1 if type1.category > type2.category else type2
     if type1.category == _FLOATING:
@@ -126,6 +131,12 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
             return float32
         return type1 if type1.itemsize > type2.itemsize else type2
     return of(np.promote_types(type1.numpy, type2.numpy))
+
+
+def _check_types(function: str, *types: Any) -> None:
+    for place, each in enumerate(types, 1):
+        if not isinstance(each, dtype):
+            raise ArgumentTypeError(f"{function}(): argument {place} must be lepton.dtype, not {type(each).__name__}")
 
 
 def of_number(value: Any) -> dtype:
@@ -159,7 +170,12 @@ def result_dtype(dtypes_with_rank: list[tuple[dtype, int]]) -> dtype:
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
-    """Whether PyTorch lets a result of type ``from_`` be stored into ``to``: a category may not be lost."""
+    """Whether PyTorch lets a result of type ``from_`` be stored into ``to``: a category may not be lost.
+
+    Raises:
+        ArgumentTypeError: one is no number type.
+    """
+    _check_types("can_cast", from_, to)
     return from_.category <= to.category
 
 

@@ -5,8 +5,10 @@ Random numbers come from ``generator``, by default from the global one.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,22 +17,33 @@ from lepton.autograd.inplace import copy_
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import random
-from lepton.errors import ArgumentError
+from lepton.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
     "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
     "orthogonal_",
+    "sparse",
     "sparse_",
     "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]
@@ -50,7 +63,14 @@ _GAINS = {
 }
 
 
+def _array(tensor: Any) -> Any:
+    if not isinstance(tensor, Tensor):
+        raise ArgumentTypeError(f"nn.init writes into a Tensor, not into {type(tensor).__name__}")
+    return tensor._data
+
+
 def _fill(tensor: Tensor, values: Any) -> Tensor:
+    _array(tensor)
     with no_grad():
         return copy_(tensor, values if isinstance(values, (int, float)) else Tensor(values))
 
@@ -84,7 +104,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: random.G
     Raises:
         RandomError: a > b. UnsupportedDTypeError: the tensor is not floating.
     """
-    return _fill(tensor, random.uniform(tensor._data.shape, a, b, tensor._data.dtype, generator))
+    return _fill(tensor, random.uniform(_array(tensor).shape, a, b, _array(tensor).dtype, generator))
 
 
 def normal_(
@@ -95,7 +115,7 @@ def normal_(
     Raises:
         RandomError: ``std`` is negative. UnsupportedDTypeError: the tensor is not floating.
     """
-    return _fill(tensor, random.normal(tensor._data.shape, mean, std, tensor._data.dtype, generator))
+    return _fill(tensor, random.normal(_array(tensor).shape, mean, std, _array(tensor).dtype, generator))
 
 
 def trunc_normal_(
@@ -117,7 +137,7 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    return _fill(tensor, random.truncated_normal(tensor._data.shape, mean, std, a, b, tensor._data.dtype, generator))
+    return _fill(tensor, random.truncated_normal(_array(tensor).shape, mean, std, a, b, _array(tensor).dtype, generator))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -141,9 +161,9 @@ def eye_(tensor: Tensor) -> Tensor:
     Raises:
         ArgumentError: the tensor has not two dimensions.
     """
-    if tensor.ndim != 2:
+    if _array(tensor).ndim != 2:
         raise ArgumentError(f"Only tensors with 2 dimensions are supported, but got {list(tensor.shape)}")
-    return _fill(tensor, np.eye(*tensor._data.shape))
+    return _fill(tensor, np.eye(*_array(tensor).shape))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -152,7 +172,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     Raises:
         ArgumentError: the tensor has not three to five dimensions, or its first is no multiple of ``groups``.
     """
-    shape = tensor._data.shape
+    shape = _array(tensor).shape
     if len(shape) not in (3, 4, 5):
         raise ArgumentError(f"Only tensors with 3, 4, or 5 dimensions are supported, but got {list(shape)}")
     if shape[0] % groups:
@@ -171,7 +191,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     """How many inputs each output of a weight has, and how many outputs each input."""
-    shape = tensor._data.shape
+    shape = _array(tensor).shape
     if len(shape) < 2:
         raise ArgumentError(
             f"Fan in and fan out can not be computed for tensor with fewer than 2 dimensions, but got {list(shape)}"
@@ -243,7 +263,7 @@ def kaiming_normal_(
 
 
 def _is_empty(tensor: Tensor) -> bool:
-    if tensor._data.size:
+    if _array(tensor).size:
         return False
     warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
     return True
@@ -261,12 +281,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: random.Generator | N
     Raises:
         ArgumentError: the tensor has fewer than two dimensions.
     """
-    shape = tensor._data.shape
+    shape = _array(tensor).shape
     if len(shape) < 2:
         raise ArgumentError(f"Only tensors with 2 or more dimensions are supported, but got {list(shape)}")
-    if not tensor._data.size:
+    if not _array(tensor).size:
         return tensor
-    rows, columns = shape[0], tensor._data.size // shape[0]
+    rows, columns = shape[0], _array(tensor).size // shape[0]
     drawn = random.normal((rows, columns), dtype=np.float64, generator=generator)
     q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
     q *= np.sign(np.diag(r))
@@ -284,11 +304,43 @@ def sparse_(
     Raises:
         ArgumentError: the tensor has not two dimensions.
     """
-    if tensor.ndim != 2:
+    if _array(tensor).ndim != 2:
         raise ArgumentError(f"Only tensors with 2 dimensions are supported, but got {list(tensor.shape)}")
-    rows, columns = tensor._data.shape
-    values = random.normal((rows, columns), 0.0, std, tensor._data.dtype, generator)
+    rows, columns = _array(tensor).shape
+    values = random.normal((rows, columns), 0.0, std, _array(tensor).dtype, generator)
     zeros = math.ceil(sparsity * rows)
     for column in range(columns):
         values[random.permutation(rows, generator)[:zeros], column] = 0
     return _fill(tensor, values)
+
+
+# ---------------------------------------------------------------------- names of old
+
+
+def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function under its name without the underscore, as PyTorch still has it, with a warning."""
+    new = function.__name__
+    old = new.rstrip("_")
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2
+        )
+        return function(*args, **kwargs)
+
+    renamed.__name__ = renamed.__qualname__ = old
+    return renamed
+
+
+constant = _deprecated(constant_)
+dirac = _deprecated(dirac_)
+eye = _deprecated(eye_)
+kaiming_normal = _deprecated(kaiming_normal_)
+kaiming_uniform = _deprecated(kaiming_uniform_)
+normal = _deprecated(normal_)
+orthogonal = _deprecated(orthogonal_)
+sparse = _deprecated(sparse_)
+uniform = _deprecated(uniform_)
+xavier_normal = _deprecated(xavier_normal_)
+xavier_uniform = _deprecated(xavier_uniform_)

@@ -153,3 +153,14 @@ def test_bilinear_embedding_and_norms() -> None:
 def test_layers_of_no_size() -> None:
     assert nn.Linear(0, 3)(lepton.ones(2, 0)).shape == (2, 3)
     assert nn.Linear(3, 0)(lepton.ones(2, 3)).shape == (2, 0)
+
+
+@pytest.mark.parametrize("name", ["uniform", "constant", "xavier_normal", "eye", "sparse"])
+def test_names_of_old_warn_and_do_the_same(name):
+    arguments = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+    lepton.manual_seed(0)
+    expected = getattr(nn.init, f"{name}_")(lepton.empty(3, 4), *arguments)
+    lepton.manual_seed(0)
+    with pytest.warns(FutureWarning, match=f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`"):
+        found = getattr(nn.init, name)(lepton.empty(3, 4), *arguments)
+    assert found.equal(expected)

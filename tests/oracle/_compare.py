@@ -38,18 +38,26 @@ def run(bound_args: tuple[Any, ...]) -> tuple[Bound, list[Any]] | Failed:
         return Failed(error)
 
 
-def differences(entry: Entry, call: Call, how: str = "function") -> Iterator[Difference]:
-    """What differs: aspects ``error``, ``shape``, ``dtype``, ``value``, ``gradient``, ``second order``."""
+def differences(
+    entry: Entry, call: Call, how: str = "function", compared: set[str] | None = None
+) -> Iterator[Difference]:
+    """What differs: aspects ``error``, ``shape``, ``dtype``, ``value``, ``gradient``, ``second order``.
+
+    ``compared`` is filled with the aspects of which there was something to compare.
+    """
+    compared = set() if compared is None else compared
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = run((TORCH, entry, call, how))
         ours = run((LEPTON, entry, call, how))
         if isinstance(theirs, Failed) or isinstance(ours, Failed):
+            compared.add("error")
             yield from _errors(ours, theirs)
             return
+        compared.add("value" if entry.compare == "values" else "shape")
         yield from _outputs(entry, ours[1], theirs[1])
         if entry.compare == "values" and entry.grad is not False:
-            yield from _gradients(entry, ours, theirs)
+            yield from _gradients(entry, ours, theirs, compared)
         yield from _buffers(entry, ours[0], theirs[0])
 
 
@@ -141,7 +149,9 @@ def shown(array: Any) -> str:
 # ---------------------------------------------------------------------- gradients
 
 
-def _gradients(entry: Entry, ours: tuple[Bound, list[Any]], theirs: tuple[Bound, list[Any]]) -> Iterator[Difference]:
+def _gradients(
+    entry: Entry, ours: tuple[Bound, list[Any]], theirs: tuple[Bound, list[Any]], compared: set[str]
+) -> Iterator[Difference]:
     mine = [each for each in ours[1] if LEPTON.is_tensor(each) and each.requires_grad]
     other = [each for each in theirs[1] if TORCH.is_tensor(each) and each.requires_grad]
     if len(mine) != len(other):
@@ -156,6 +166,7 @@ def _gradients(entry: Entry, ours: tuple[Bound, list[Any]], theirs: tuple[Bound,
     if isinstance(first[0], Failed):
         yield "gradient", f"PyTorch computes it, Lepton raises {first[0]}"
         return
+    compared.add("gradient")
     kinds = {type_name(each) for each in (*other, *theirs[0].leaves)}
     loosest = max(kinds, key=lambda kind: RTOL[kind])
     yield from _named("gradient", entry, ours[0].labels, first[0][0], first[1][0], loosest)
@@ -167,6 +178,7 @@ def _gradients(entry: Entry, ours: tuple[Bound, list[Any]], theirs: tuple[Bound,
     if isinstance(second[0], Failed):
         yield "second order", f"PyTorch computes it, Lepton raises {second[0]}"
         return
+    compared.add("second order")
     labels = [*ours[0].labels, *[f"the gradient of output {k}" for k in range(len(mine))]]
     yield from _named("second order", entry, labels, second[0], second[1], loosest)
 

@@ -81,6 +81,19 @@ def sizes_of(sizes: Any, what: str = "size") -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def sizes_or_named(sizes: tuple[Any, ...], named: dict[str, Any], function: str, *names: str) -> tuple[Any, ...]:
+    """Sizes that were passed by position, or as one sequence by one of these names.
+
+    Raises:
+        ArgumentTypeError: neither, or an argument has another name.
+    """
+    unknown = set(named) - set(names)
+    if unknown or not (sizes or named):
+        what = f"got an unexpected keyword argument '{unknown.pop()}'" if unknown else f"needs the argument '{names[-1]}'"
+        raise ArgumentTypeError(f"{function}() {what}")
+    return sizes or tuple(named.values())
+
+
 def _as_size(size: Any, what: str) -> int:
     try:
         if not isinstance(size, (bool, float)):

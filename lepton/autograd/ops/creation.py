@@ -326,7 +326,7 @@ def new_full(
 
 @public(method=False)
 def arange(
-    start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """start, start + step, … up to ``end``, which is left out; ``arange(end)`` begins at 0.
@@ -334,10 +334,13 @@ def arange(
     ⌈(end − start)/step⌉ elements: int64 if all three are ints, else of the default floating type.
 
     Raises:
-        ShapeError: the step is 0 or points away from ``end``.
+        ShapeError: the step is 0 or points away from ``end``. ArgumentTypeError: there is no end.
     """
     if end is None:
-        start, end = 0, start
+        start, end = None, start
+    if end is None:
+        raise ArgumentTypeError("arange() needs an end: arange(end), arange(start, end) or arange(start, end, step)")
+    start = 0 if start is None else start
     first, last, by = _number(start), _number(end), _number(step)
     if dtype is not None:
         kind = numpy_dtype(dtype)

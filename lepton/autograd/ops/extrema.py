@@ -6,6 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise, as_array
 from lepton.autograd.ops._elementwise import module
+from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
@@ -186,6 +187,7 @@ def clamp(input: Tensor, min: Tensor | float | None = None, max: Tensor | float 
     """
     if max is None:
         if min is None:
+            check_tensor(input, "clamp")
             raise DTypeError("clamp: At least one of 'min' or 'max' must not be None")
         return ClampMin()(input, min)
     return ClampMax()(input, max) if min is None else Clamp()(input, min, max)

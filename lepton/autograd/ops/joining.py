@@ -437,7 +437,7 @@ def _split_at(name: str, input: Tensor, where: Any, dim: int, least: int) -> tup
 @public()
 def hsplit(input: Tensor, *indices_or_sections: Any) -> tuple[Tensor, ...]:
     """The tensor cut along dimension 1 (0 if it is 1-d) into equal parts or at the listed places; views."""
-    return _split_at("hsplit", input, _where(indices_or_sections), 1 if input.ndim > 1 else 0, 1)
+    return _split_at("hsplit", input, _where(indices_or_sections), int(check_tensor(input, "hsplit")._data.ndim > 1), 1)
 
 
 @public()

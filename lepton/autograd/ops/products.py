@@ -16,7 +16,7 @@ from lepton.autograd.ops.reduction import Sum
 from lepton.autograd.ops.shape import BroadcastTo, Permute, expand, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
-from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 
 __all__ = ["cross", "einsum", "kron", "tensordot", "trace"]
 
@@ -25,7 +25,7 @@ __all__ = ["cross", "einsum", "kron", "tensordot", "trace"]
 
 
 @public(method=False)
-def einsum(equation: Any, *operands: Any) -> Tensor:
+def einsum(*args: Any) -> Tensor:
     """Σ over products of operands, written with one letter a dimension: ``einsum("ij,jk->ik", a, b)`` is a·b.
 
     A letter that appears in several operands is multiplied along; one that the right side lacks is summed over; twice
@@ -34,14 +34,19 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     batch of matrix products.
 
     Args:
-        equation: the letters; or the operands and lists of dimension numbers in turn, ``einsum(a, [0, 1], b, [1, 2])``.
+        args: the letters and the operands; or the operands and lists of dimension numbers in turn,
+            ``einsum(a, [0, 1], b, [1, 2])``.
 
     Raises:
-        ShapeError: letters and dimensions do not fit, in PyTorch's words.
+        ArgumentError: there is no operand. ArgumentTypeError: one is no tensor. ShapeError: letters and dimensions do not fit, in PyTorch's words.
     """
-    if not isinstance(equation, str):
-        equation, operands = _from_lists((equation, *operands))
-    elif len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+    if len(args) < 2:
+        raise ArgumentError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+            "subscripts list"
+        )
+    equation, operands = (args[0], args[1:]) if isinstance(args[0], str) else _from_lists(args)
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
     if not operands:
         raise ShapeError("einsum(): must provide at least one operand")
@@ -61,6 +66,8 @@ def _from_lists(arguments: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
     def word(numbers: Any) -> str:
+        if not isinstance(numbers, (tuple, list)):
+            raise ArgumentTypeError(f"einsum(): a list of dimension numbers was expected, not {type(numbers).__name__}")
         for each in numbers:
             if each is not Ellipsis and not 0 <= each < len(letters):
                 raise ShapeError(f"einsum(): expected subscripts to be within the range [0, 52), but got {each}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import BroadcastTo, Op, ViewOp, broadcast_shape
-from lepton.autograd.ops.arguments import check_tensor, normalize_dims, sizes_of, tensor_sequence
+from lepton.autograd.ops.arguments import check_tensor, normalize_dims, sizes_of, sizes_or_named, tensor_sequence
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Size, Tensor, normalize_dim
 from lepton.backend import dtypes
@@ -178,7 +178,7 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     Raises:
         ShapeError: the shape does not have as many elements as the tensor.
     """
-    sizes = _sizes_to_view(shape or (named["shape"],), "shape")
+    sizes = _sizes_to_view(sizes_or_named(shape, named, "reshape", "shape"), "shape")
     data = check_tensor(input, "reshape")._data
     if data.flags.c_contiguous or _reshapes_without_copy(data, sizes):
         return View(sizes)(input)
@@ -212,7 +212,7 @@ def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """
     if len(shape) == 1 and isinstance(shape[0], dtypes.dtype) or "dtype" in named:
         return _view_as_type(input, dtypes.as_dtype(named.get("dtype", shape[0] if shape else None)))
-    sizes = _sizes_to_view(shape or (named["size"],), "size")
+    sizes = _sizes_to_view(sizes_or_named(shape, named, "view", "size"), "size")
     data = check_tensor(input, "view")._data
     if not (data.flags.c_contiguous or _reshapes_without_copy(data, sizes)):
         raise ShapeError(
@@ -277,7 +277,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 @public()
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension: a view of contiguous memory, else a copy."""
-    return reshape(input, -1) if input._data.size else reshape(input, 0)
+    return reshape(input, -1) if check_tensor(input, "ravel")._data.size else reshape(input, 0)
 
 
 @public()
@@ -410,7 +410,7 @@ def _reversed(input: Tensor) -> Tensor:
 
 def _matrix_transpose(input: Tensor) -> Tensor:
     """``Tensor.mT``: the last two dimensions exchanged; a view."""
-    ndim = input._data.ndim
+    ndim = check_tensor(input, "adjoint")._data.ndim
     if ndim == 0:
         return t(input)
     if ndim < 2:
@@ -515,7 +515,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 @public()
 def broadcast_to(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """The tensor expanded to ``shape``: a view; see :func:`expand`."""
-    return expand(input, *(shape or (named["size"] if "size" in named else named["shape"],)))
+    return expand(input, *sizes_or_named(shape, named, "broadcast_to", "size", "shape"))
 
 
 @public(method=False)
@@ -538,6 +538,11 @@ def broadcast_shapes(*shapes: Any) -> Size:
     Raises:
         ShapeError: they do not. ArgumentError: a negative length.
     """
+    for each in shapes:
+        if not isinstance(each, (int, tuple, list)):
+            raise ShapeError(
+                f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {type(each).__name__}"
+            )
     listed = [(each,) if isinstance(each, int) else tuple(each) for each in shapes]
     for shape in listed:
         if any(length < 0 for length in shape):

@@ -87,7 +87,7 @@ class LogSoftmaxBackward(Along):
 
 
 def _normalise(op: type[Along], input: Tensor, dim: int, dtype: Any, name: str) -> Tensor:
-    x = input if dtype is None else in_type(input, dtype)
+    x = check_tensor(input, name) if dtype is None else in_type(input, dtype)
     place = normalize_dim(dim, x._data.ndim)
     if not x.dtype.is_floating_point:
         raise UnsupportedDTypeError(

@@ -209,7 +209,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     """x/(1 + |x|), element by element."""
-    return input / (input.abs() + 1)
+    return check_tensor(input, "softsign") / (input.abs() + 1)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -258,7 +258,8 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """softmax(−x) along ``dim``."""
-    return softmaxes.softmax(-input, _class_dim(dim, check_tensor(input, "softmin").ndim, "softmin"), dtype)
+    place = _class_dim(dim, check_tensor(input, "softmin").ndim, "softmin")
+    return softmaxes.softmax(-input, place, dtype)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
