@@ -30,6 +30,7 @@ def shown(entry: Entry) -> set[str]:
 
 
 def main() -> None:
+    """Compare all entries, and write the page."""
     found = {each.name: shown(each) for each in entries() if each.oracle is not None}
     coverage.PAGE.write_text("\n".join(coverage.rows(found)) + "\n", encoding="utf-8")
     print(f"{coverage.PAGE.relative_to(ROOT)} written")

@@ -258,6 +258,8 @@ def _walk(work: _Run, roots: list[Any], found: list[Any]) -> None:
             results: Any = (None,) * len(node.edges)
             values: Any = ()
         else:
+            if isinstance(g, np.generic):  # what NumPy makes of 0-d arrays
+                g = np.asarray(g)
             if node.watch is not None:
                 g = _apply_watch(node, g, work.create_graph)
             if captures is not None:
@@ -359,7 +361,8 @@ def _add_to_output(pending: dict[Any, Any], node: Op, index: int, g: Any) -> Non
     slots = pending.setdefault(node, [])
     while len(slots) <= index:
         slots.append(None)
-    slots[index] = g if slots[index] is None else slots[index] + g
+    g = g if slots[index] is None else slots[index] + g
+    slots[index] = np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, ...]:

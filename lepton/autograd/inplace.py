@@ -18,7 +18,7 @@ import numpy as np
 from lepton.autograd.op import UNSHARED, Cast, Op, SumTo, ViewOp
 from lepton.autograd.registry import PublicOp
 from lepton.autograd.state import STATE
-from lepton.autograd.tensor import Tensor
+from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
 from lepton.backend.floats import restore, silence
@@ -101,25 +101,20 @@ def check_writable(target: Tensor) -> None:
         GradError: it is a leaf that requires a gradient (or a view of one), a view that cannot be followed, or was
             made in inference mode. ShapeError: its elements share memory (it was expanded). ArgumentError: read-only.
     """
-    if STATE.grad_enabled and target.requires_grad:
-        view = target._view
-        if view is None:
-            if target._edge is None:
-                raise GradError(
-                    "a leaf Variable that requires grad is being used in an in-place operation. "
-                    "Write to it under no_grad(), or to a copy (tensor.clone())."
-                )
-        elif view.base._needs and view.base._edge is None:
+    if STATE.grad_enabled:
+        if target._needs and target._edge is None:
             raise GradError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+                "a leaf Variable that requires grad is being used in an in-place operation. "
                 "Write to it under no_grad(), or to a copy (tensor.clone())."
             )
-    if STATE.grad_enabled and target._view is not None and target._view.frozen and target._view.base.requires_grad:
-        raise GradError(
-            f"A view was created {target._view.frozen} and is being modified inplace with grad mode enabled. This view "
-            "is not on the graph of its base, so the write could not be differentiated. Create the view with grad mode "
-            "enabled, or write to it under no_grad() too."
-        )
+        view = target._view
+        if view is not None and view.base._needs:
+            if view.base._edge is None:
+                raise GradError(
+                    "a view of a leaf Variable that requires grad is being used in an in-place operation. "
+                    "Write to it under no_grad(), or to a copy (tensor.clone())."
+                )
+            _check_followed(view)
     if target._cell is None and not STATE.inference:
         raise GradError(
             "Inplace update to inference tensor outside InferenceMode is not allowed. "
@@ -132,6 +127,29 @@ def check_writable(target: Tensor) -> None:
                 "location. Please clone() the tensor before performing the operation."
             )
         raise ArgumentError("the tensor's memory is read-only (it came from a read-only array); clone() it first")
+
+
+def on_graph(*tensors: Tensor) -> bool:
+    """Whether what is done with these tensors now is recorded.
+
+    Raises:
+        GradError: one is a view that lost its way to the graph.
+    """
+    if not STATE.grad_enabled:
+        return False
+    for each in tensors:
+        if each._view is not None:
+            each._sync()
+    return any(each._needs for each in tensors)
+
+
+def _check_followed(view: View) -> None:
+    if view.frozen:
+        raise GradError(
+            f"A view was created {view.frozen} and is being modified inplace with grad mode enabled. This view "
+            "is not on the graph of its base, so the write could not be differentiated. Create the view with grad mode "
+            "enabled, or write to it under no_grad() too."
+        )
 
 
 def _writeable(array: Any) -> bool:
@@ -153,8 +171,10 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
         )
     if not dtypes.can_cast(value.dtype, target.dtype):
         raise DTypeError(f"result type {value.dtype} can't be cast to the desired output type {target.dtype}")
-    recorded = STATE.grad_enabled and (target._needs or value._needs)
+    recorded = on_graph(target, value)
     if recorded:
+        if target._view is not None:
+            _check_followed(target._view)
         if not value._needs:
             value = Overwrite()(target, value)
         elif value._data.dtype != data.dtype:
@@ -171,9 +191,7 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
 
 def rebase(target: Tensor, edge: Any) -> None:
     """Let gradients of ``target``, which was just written, go to ``edge``; through the base if it is a view."""
-    retained = target._edge is not None and target.retains_grad
-    if retained:  # the gradient to keep is that of the new value
-        del target._watch().retained[target.output_nr]
+    retained = _release_retained(target._edge)  # the gradient to keep is that of the new value
     view = target._view
     if view is None:
         target._edge, target._needs = edge, True
@@ -187,6 +205,15 @@ def rebase(target: Tensor, edge: Any) -> None:
         target._sync()
     if retained:
         target.retain_grad()
+
+
+def _release_retained(edge: Any) -> bool:
+    """Whether the tensor of this edge keeps its gradient; it no longer does.
+
+    (Its properties would not do here: a view's bring its edge up to date, and the base has no new edge yet.)
+    """
+    node, place = edge if type(edge) is tuple else (edge, 0)
+    return node is not None and node.watch is not None and node.watch.retained.pop(place, None) is not None
 
 
 def _protect_saved(value: Tensor, target: Tensor) -> None:
@@ -225,12 +252,12 @@ def _compute_in_place(ufunc: str, target: Tensor, other: Any) -> bool:
         operand = other._data
         if operand.dtype is not data.dtype or (operand.shape != data.shape and operand.ndim):
             return False
-        needs = other.requires_grad
+        recorded = on_graph(other, target)
     elif type(other) is float and data.dtype.kind == "f":
-        operand, needs = other, False
+        operand, recorded = other, on_graph(target)
     else:
         return False
-    if data.dtype.kind != "f" or (STATE.grad_enabled and (needs or target.requires_grad)):
+    if data.dtype.kind != "f" or recorded:
         return False
     check_writable(target)
     token = silence()
@@ -264,7 +291,7 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
             f"output with shape {list(shape)} doesn't match the broadcast shape: a source of shape {list(own)} cannot "
             "be copied into it"
         )
-    if STATE.grad_enabled and (self._needs or source.requires_grad):
+    if on_graph(self, source):
         return assign(self, Overwrite()(self, source))
     token = silence()
     try:

@@ -168,22 +168,36 @@ class Tensor:
     # ------------------------------------------------------------------ its place in the graph
 
     def _sync(self) -> None:
-        """Make a view's edge anew when its memory was written through another tensor since."""
+        """Make a view's edge anew when its memory was written through another tensor since.
+
+        Raises:
+            GradError: that cannot be done, and the base requires a gradient.
+        """
         view = self._view
-        if view is None or self._cell is None or view.version == self._cell[0] or view.frozen:
+        if view is None or self._cell is None or view.version == self._cell[0]:
             return
         base = view.base
+        if view.frozen:
+            if base._needs:
+                raise GradError(
+                    f"A view was created {view.frozen} and its base or another view of its base has been modified "
+                    "inplace since. This view is not on the graph of its base, so what is computed from it would lack "
+                    "a gradient. Create it with grad mode enabled, or use detach() or clone() if it is a constant."
+                )
+            return
         if base._needs:
             edge = base if base._edge is None else base._edge
             for op in view.chain:
                 edge = op.retrace(edge)
             self._edge, self._needs = edge, True
+        elif self._edge is not None:  # the base was cut off from the graph after it was written
+            self._edge, self._needs = None, False
         view.version = self._cell[0]
 
     @property
     def requires_grad(self) -> bool:
         """Whether operations on it are recorded, so that a gradient can reach it."""
-        if self._view is not None:
+        if self._view is not None and not self._view.frozen:
             self._sync()
         return self._needs
 
@@ -216,7 +230,7 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether it was made by the user and not computed from tensors that require gradients."""
-        if self._view is not None:
+        if self._view is not None and not self._view.frozen:
             self._sync()
         return self._edge is None
 
@@ -325,7 +339,7 @@ class Tensor:
         Raises:
             GradError: it is a view.
         """
-        if self._view is not None and self._needs:
+        if self._view is not None:
             raise GradError("Can't detach views in-place; use detach() instead.")
         self._edge, self._needs = None, False
         return self

@@ -137,7 +137,8 @@ def trunc_normal_(
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    return _fill(tensor, random.truncated_normal(_array(tensor).shape, mean, std, a, b, _array(tensor).dtype, generator))
+    array = _array(tensor)
+    return _fill(tensor, random.truncated_normal(array.shape, mean, std, a, b, array.dtype, generator))
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -59,6 +59,80 @@ def test_write_through_a_view_reaches_the_base():
     assert w.grad.tolist() == [2]
 
 
+@pytest.mark.parametrize("write", [lambda v: v.zero_(), lambda v: v.masked_fill_(v > 0, 0.5), lambda v: v.copy_(5.0)])
+def test_gradients_through_the_written_view_itself_are_cut_too(write):
+    x = leaf(1, 2, 3)
+    y = x * 1.0
+    view = y[1:]
+    write(view)
+    view.sum().backward()
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+def test_a_view_whose_base_was_written_and_cut_off_is_a_constant():
+    x = leaf(1, 2, 3)
+    y = x * 1.0
+    view = y[1:]
+    y.mul_(y)
+    y.detach_()
+    assert not view.requires_grad
+    with pytest.raises(GradError, match="detach views"):
+        view.detach_()
+
+
+def test_a_view_made_under_no_grad_cannot_be_used_once_its_base_was_written():
+    y = leaf(1, 2, 3) * 1.0
+    with lepton.no_grad():
+        view = y[1:]
+    y.mul_(2.0)
+    with pytest.raises(GradError, match="created under no_grad and its base"):
+        view * 2.0
+    assert view.tolist() == [4, 6]
+
+
+def test_a_refused_write_through_a_view_changes_nothing():
+    constant = lepton.ones(3)
+    with lepton.no_grad():
+        view = constant[1:]
+    with pytest.raises(GradError, match="created under no_grad and is being modified"):
+        view.mul_(leaf(5.0))
+    assert constant.tolist() == [1, 1, 1]
+    assert not constant.requires_grad
+
+
+def test_a_view_of_a_tensor_that_became_a_leaf_cannot_be_written():
+    constant = lepton.ones(3)
+    view = constant[1:]
+    constant.requires_grad_()
+    with pytest.raises(GradError, match="view of a leaf"):
+        view.mul_(leaf(5.0))
+
+
+def test_item_of_a_0d_result_is_cut_off():
+    x = leaf(1, 2, 3)
+    total = x.sum()
+    total[...] = 0.5
+    total.backward()
+    assert x.grad.tolist() == [0, 0, 0]
+
+
+def test_items_of_the_wrong_shape_are_refused_in_pytorchs_words():
+    y = leaf(1, 2, 3) * 1.0
+    for target in (y, y.detach()):
+        with pytest.raises(ShapeError, match=r"shape \[2\] cannot be broadcast to indexing result"):
+            target[[0, 1, 2]] = lepton.ones(2)
+
+
+def test_retained_gradient_of_a_written_view():
+    x = leaf(1, 2, 3)
+    view = (x * 1.0)[1:]
+    view.retain_grad()
+    view.mul_(2.0)
+    (view * 3.0).sum().backward()
+    assert view.grad.tolist() == [3, 3]
+    assert x.grad.tolist() == [0, 6, 6]
+
+
 def test_write_to_the_base_reaches_the_view():
     x, w = leaf(1, 2, 3), leaf(5.0)
     y = x * 1.0

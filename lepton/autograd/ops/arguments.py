@@ -89,8 +89,8 @@ def sizes_or_named(sizes: tuple[Any, ...], named: dict[str, Any], function: str,
     """
     unknown = set(named) - set(names)
     if unknown or not (sizes or named):
-        what = f"got an unexpected keyword argument '{unknown.pop()}'" if unknown else f"needs the argument '{names[-1]}'"
-        raise ArgumentTypeError(f"{function}() {what}")
+        unexpected = f"got an unexpected keyword argument '{unknown.pop()}'" if unknown else ""
+        raise ArgumentTypeError(f"{function}() {unexpected or f'needs the argument {names[-1]!r}'}")
     return sizes or tuple(named.values())
 
 

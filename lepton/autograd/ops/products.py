@@ -38,7 +38,8 @@ def einsum(*args: Any) -> Tensor:
             ``einsum(a, [0, 1], b, [1, 2])``.
 
     Raises:
-        ArgumentError: there is no operand. ArgumentTypeError: one is no tensor. ShapeError: letters and dimensions do not fit, in PyTorch's words.
+        ArgumentError: there is no operand. ArgumentTypeError: one is no tensor.
+        ShapeError: letters and dimensions do not fit, in PyTorch's words.
     """
     if len(args) < 2:
         raise ArgumentError(

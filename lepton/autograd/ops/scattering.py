@@ -135,7 +135,8 @@ def _check_source(data: Any, source: Any, dim: int, places: Any, what: str, kind
             f"({source.shape[dim]}), for dim: {dim}"
         )
     mine, theirs = list(data.shape), list(source.shape)
-    if mine[:dim] + mine[dim + 1 :] != theirs[:dim] + theirs[dim + 1 :]:
+    other_dims = len(mine) != len(theirs) and what != "index_copy"
+    if other_dims or mine[:dim] + mine[dim + 1 :] != theirs[:dim] + theirs[dim + 1 :]:
         raise ShapeError(
             "source tensor shape must match self tensor shape, excluding the specified dimension. "
             f"Got self.shape = {mine} source.shape = {theirs}"

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from lepton.autograd.inplace import assign, check_writable, copy_
+from lepton.autograd.inplace import assign, check_writable, copy_, on_graph
 from lepton.autograd.op import Op, SumTo
 from lepton.autograd.ops.indexing import Index, Plan, Slice
-from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array, place_of, xp
 from lepton.errors import ShapeError
@@ -30,7 +29,7 @@ class PutAt(Op):
     def forward(self, x: Any, v: Any) -> Any:
         self.source, self.extent = v.shape, x.shape
         out = x.copy()
-        out[self.index] = v
+        write_at(out, self.index, v)
         return out
 
     def backward(self, g: Any, index: Any) -> Any:
@@ -53,6 +52,22 @@ class PutAt(Op):
         numbers = module.arange(places[index].size).reshape(places[index].shape)
         places[index] = numbers
         return places[index] == numbers
+
+
+def write_at(array: Any, index: tuple[Any, ...], value: Any) -> None:
+    """``array[index] = value``.
+
+    Raises:
+        ShapeError: ``value`` cannot be broadcast to what the index picks.
+    """
+    try:
+        array[index] = value
+    except ValueError:
+        picked = list(array[index].shape)
+        raise ShapeError(
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            f"shape {picked}"
+        ) from None
 
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
@@ -91,14 +106,9 @@ def _put(target: Tensor, plan: Plan, source: Tensor) -> None:
     index = plan.advanced
     if source._data.dtype != target._data.dtype:
         source = source.to(target.dtype)
-    if STATE.grad_enabled and (target.requires_grad or source.requires_grad):
+    if on_graph(target, source):
         assign(target, PutAt(index, plan.unique)(target, source))
         return
-    try:
-        target._data[index] = source._data
-    except ValueError as error:
-        raise ShapeError(
-            f"shape mismatch: a value of shape {list(source.shape)} cannot be written to the picked elements: {error}"
-        ) from None
+    write_at(target._data, index, source._data)
     if target._cell is not None:
         target._cell[0] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Op
-from lepton.autograd.ops.arguments import SCALAR_NAMES
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.exponential import Exp
 from lepton.autograd.ops.reduction import in_type
 from lepton.autograd.registry import public
