@@ -24,11 +24,10 @@ from lepton.kernels.reduction import total, two_norm, widen
 __all__ = ["logsumexp", "norm", "std", "var"]
 
 
-class Var(Reduction):
-    """z = Σ (x − x̄)² / (n − c)          ∂L/∂x = g·2(x − x̄)/(n − c)"""
+class Spread(Reduction):
+    """What variance and standard deviation share: v = Σ (x − x̄)² / (n − c)."""
 
     __slots__ = ("correction",)
-    saves = ("x",)
 
     def __init__(self, axes: Axes, keepdim: bool, correction: float) -> None:
         super().__init__(axes, keepdim)
@@ -45,12 +44,6 @@ class Var(Reduction):
         squares = total(off * off, self.axes, self.keepdim)
         return squares / freedom if freedom > 0 else squares / xp(x).zeros((), squares.dtype)
 
-    def forward(self, x: Any) -> Any:
-        return self.variance(x).astype(x.dtype, copy=False)
-
-    def backward(self, g: Any, x: Any) -> Any:
-        return self.pull(g, x)
-
     def pull(self, g: Any, x: Any) -> Any:
         """The gradient of x from that of the variance."""
         freedom = count(self.source, self.axes) - self.correction
@@ -58,7 +51,20 @@ class Var(Reduction):
         return spread(g, self.source, self.axes, self.keepdim) * (x - Mean.on(x, axes=self.axes, keepdim=True))
 
 
-class Std(Var):
+class Var(Spread):
+    """z = Σ (x − x̄)² / (n − c)          ∂L/∂x = g·2(x − x̄)/(n − c)"""
+
+    __slots__ = ()
+    saves = ("x",)
+
+    def forward(self, x: Any) -> Any:
+        return self.variance(x).astype(x.dtype, copy=False)
+
+    def backward(self, g: Any, x: Any) -> Any:
+        return self.pull(g, x)
+
+
+class Std(Spread):
     """z = √(Σ (x − x̄)² / (n − c))          ∂L/∂x = g·(x − x̄)/((n − c)·z), 0 where z = 0"""
 
     __slots__ = ()
