@@ -130,7 +130,7 @@ class NotZero(Flat):
 
 
 class PNorm(Reduction):
-    """z = (Σ |x|ᵖ)^(1/p)          ∂L/∂x = g·sign(x)·(|x|/z)^(p−1), 0 where x = 0"""
+    """z = (Σ |x|ᵖ)^(1/p)          ∂L/∂x = g·sign(x)·(|x|/z)^(p−1), 0 where x = 0 or z = 0"""
 
     __slots__ = ("p",)
     saves = ("x", "out")
@@ -154,6 +154,7 @@ class PNorm(Reduction):
         size = spread(Where.on(out == 0, 1, out), self.source, self.axes, self.keepdim)
         inside = Where.on(x == 0, 1, x)
         slope = Sign.on(inside) * (Abs.on(inside) / size) ** (self.p - 1)
+        g = Where.on(out == 0, 0, g)
         return Where.on(x == 0, 0, spread(g, self.source, self.axes, self.keepdim) * slope)
 
 
