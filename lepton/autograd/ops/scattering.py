@@ -572,6 +572,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     """
     data, new = check_tensor(input, "put")._data, check_tensor(source, "put", "source", 3)
     places = index_array(index, data, "put_()").reshape(-1)
+    if index.dtype is not dtypes.int64:
+        raise DTypeError(f"put_(): Expected a long tensor for index, but got {scalar_name(index._data.dtype)}")
     if new._data.dtype != data.dtype:
         raise DTypeError(
             "put_(): self and source expected to have the same dtype, but got self.dtype = "
