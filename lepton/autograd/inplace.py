@@ -196,6 +196,7 @@ def rebase(target: Tensor, edge: Any) -> None:
 def _protect_saved(value: Tensor, target: Tensor) -> None:
     """Before ``target`` is overwritten: what the op saved of it is copied; the saved result becomes ``target``."""
     node = value.grad_fn
+        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
     kept = []
     for held, cell, version, code in node.saved:
         if cell is target._cell and version is not None and isinstance(code, int) and code >= 0:
