@@ -37,12 +37,16 @@ def _with_region(x: Any, chain: tuple[ViewOp, ...], value: Any) -> Any:
     out = x.copy(order="C")
     region = replay(chain, out)
     module = xp(x)
-    if module.may_share_memory(region, out) or region.size == 0:
+    if region.size == 0:
+        return out
+    if module.may_share_memory(region, out):
         region[...] = value
-    else:  # the view exists only with the strides of the original: find its elements by their numbers
-        places = replay(chain, module.arange(x.size).reshape(x.shape))
-        out.reshape(-1)[places.reshape(-1)] = module.broadcast_to(value, places.shape).reshape(-1)
-    return out
+        return out
+    # The view exists only with the strides of the original: its elements by their numbers. 0 is memory outside of x.
+    numbers = replay(chain, module.arange(1, x.size + 1).reshape(x.shape))
+    line = module.concatenate([module.zeros(1, x.dtype), out.reshape(-1)])
+    line[numbers.reshape(-1)] = module.broadcast_to(value, numbers.shape).reshape(-1)
+    return line[1:].reshape(x.shape)
 
 
 class ViewScatter(Op):
@@ -219,6 +223,7 @@ def _release_retained(edge: Any) -> bool:
 def _protect_saved(value: Tensor, target: Tensor) -> None:
     """Before ``target`` is overwritten: what the op saved of it is copied; the saved result becomes ``target``."""
     node = value.grad_fn
+        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
     kept = []
     for held, cell, version, code in node.saved:
         if cell is target._cell and version is not None and isinstance(code, int) and code >= 0:

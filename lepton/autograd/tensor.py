@@ -15,6 +15,7 @@ import numpy as np
 from lepton.autograd.hooks import LeafHooks, RemovableHandle, Watch
 from lepton.autograd.state import STATE
 from lepton.backend import devices, dtypes
+from lepton.backend.layout import address, strides
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, GradError, IndexRangeError, ShapeError
 
 
@@ -131,8 +132,8 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dimension (or ``dim``), counted in elements."""
-        strides = tuple(each // self._data.itemsize for each in self._data.strides)
-        return strides if dim is None else strides[normalize_dim(dim, self._data.ndim)]
+        steps = strides(self._data)
+        return steps if dim is None else steps[normalize_dim(dim, self._data.ndim)]
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory row by row."""
@@ -156,7 +157,7 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self._data.ctypes.data) if isinstance(self._data, np.ndarray) else int(self._data.data.ptr)
+        return address(self._data)
 
     def __len__(self) -> int:
         if self._data.ndim == 0:

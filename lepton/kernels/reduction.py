@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lepton.backend.devices import Array, xp
 from lepton.kernels.registry import kernel
+
+add_up: Callable[..., Any] = np.add.reduce
 
 
 def is_narrow(array_dtype: Any) -> bool:
@@ -27,7 +30,7 @@ def total(x: Array, axes: tuple[int, ...] | None = None, keepdims: bool = False)
     kind = x.dtype
     if kind.kind == "f" and kind.itemsize > 2:
         if type(x) is np.ndarray:  # the ufunc itself: ``x.sum`` spends as long again on the way to it
-            return np.add.reduce(x, axes, None, None, keepdims)
+            return add_up(x, axes, None, None, keepdims)
         return x.sum(axis=axes, keepdims=keepdims)
     if is_narrow(kind):
         return x.sum(axis=axes, dtype="float32", keepdims=keepdims).astype(kind)

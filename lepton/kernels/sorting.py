@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from lepton.backend.devices import Array, xp
 from lepton.kernels.indexing import along, take_along
 from lepton.kernels.registry import kernel
@@ -62,7 +64,8 @@ def insertion_places(sequence: Array, values: Array, side: str) -> Array:
     module = xp(sequence)
     if sequence.ndim == 1:
         return module.searchsorted(sequence, values, side=side)
-    rows, sought = sequence.reshape((-1, sequence.shape[-1])), values.reshape((-1, values.shape[-1]))
+    count = math.prod(sequence.shape[:-1])  # worked out here, as −1 is ambiguous where there are no elements
+    rows, sought = sequence.reshape((count, sequence.shape[-1])), values.reshape((count, values.shape[-1]))
     found = [module.searchsorted(row, each, side=side) for row, each in zip(rows, sought, strict=True)]
     return module.stack(found).reshape(values.shape) if found else module.zeros(values.shape, "int64")
 

@@ -48,6 +48,15 @@ def test_result_overwritten_after_being_saved_raises():
         y.sum().backward()
 
 
+def test_the_written_view_has_the_new_value_s_gradient():
+    x = leaf(1, 2, 3)
+    y = x * 2.0
+    view = y[1:2]
+    view.mul_(3.0)
+    assert grad(view.sum(), x, retain_graph=True)[0].tolist() == [0, 6, 0]
+    assert grad(y.sum(), x)[0].tolist() == [2, 6, 2]
+
+
 def test_write_through_a_view_reaches_the_base():
     x, w = leaf(1, 2, 3), leaf(10.0)
     y = x * 1.0

@@ -52,7 +52,9 @@ def test_gradients_in_the_text():
 
 
 @pytest.mark.parametrize(
-    "options", [{"precision": 2}, {"sci_mode": True}, {"threshold": 5}, {"linewidth": 40}, {"profile": "short"}], ids=str
+    "options",
+    [{"precision": 2}, {"sci_mode": True}, {"threshold": 5}, {"linewidth": 40}, {"profile": "short"}],
+    ids=str,
 )
 def test_print_options(options):
     array = np.arange(12, dtype=np.float32) / 7

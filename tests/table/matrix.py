@@ -37,6 +37,11 @@ def product(
     return entry(name, *cases, values=values, errors=errors, draw=draw.map(lambda each: call(list(each))), **claims)
 
 
+def kron_of_contiguous(torch: Any, input: Any, other: Any) -> Any:
+    """PyTorch's kron, which fails on some strides of matrices with one column: it views a product that has them too."""
+    return torch.kron(*[each.clone(memory_format=torch.contiguous_format) for each in (input, other)])
+
+
 @st.composite
 def pairs(draw: Draw, *kinds: str, batch: bool = False) -> list[Array]:
     """Operands whose dimensions, named by letters, have equal lengths where the letters are equal."""
@@ -77,9 +82,14 @@ NO_MATMUL: list[Shapes] = [
 
 
 def added(
-    name: str, product_shapes: Shapes, result: tuple[int, ...], kinds: tuple[str, str, str], bad: list[Shapes]
+    name: str,
+    product_shapes: Shapes,
+    result: tuple[int, ...],
+    kinds: tuple[str, str, str],
+    bad: list[Shapes],
+    lacking: tuple[Shapes, ...] = (),
 ) -> Entry:
-    """β·input + α·product, in which the input broadcasts to the product."""
+    """β·input + α·product, in which the input is broadcast; ``lacking`` operands have too few dimensions."""
     starts = [result, result[-1:], (), (1,) * len(result)]
     cases = [Call(*filled((start, *product_shapes))) for start in starts]
     cases += [Call(*filled((result, *product_shapes), layout), beta=0.5, alpha=-2.0) for layout in LAYOUTS]
@@ -98,7 +108,8 @@ def added(
         Call(typed("int64", result), *[typed("int64", s) for s in product_shapes], beta=0.5).tagged("int64, 0.5")
     ]
     values += [Call(np.full(result, np.nan), *filled(product_shapes), beta=0).tagged("nan ignored")]
-    errors = [(Call(*filled(each)), RuntimeError) for each in bad]
+    errors: list[tuple[Call, type[Exception]]] = [(Call(*filled(each)), RuntimeError) for each in bad]
+    errors += [(Call(*filled(each)), IndexError) for each in lacking]
     draw = pairs(*kinds).flatmap(
         lambda each: st.tuples(st.sampled_from([1, 0.5, -2.0]), st.sampled_from([1, 0.5, -2.0])).map(
             lambda by: Call(*each, beta=by[0], alpha=by[1])
@@ -192,7 +203,11 @@ ENTRIES = [
         chains(),
     ),
     product(
-        "kron", [((2, 3), (2, 2)), ((2,), (2, 2)), ((), (3,)), ((0, 2), (2, 2))], [], pairs("ij", "kl", batch=True)
+        "kron",
+        [((2, 3), (2, 2)), ((2,), (2, 2)), ((), (3,)), ((0, 2), (2, 2))],
+        [],
+        pairs("ij", "kl", batch=True),
+        oracle=kron_of_contiguous,
     ),
     product(
         "cross",
@@ -214,14 +229,16 @@ ENTRIES = [
         ((2, 2, 3), (2, 3, 2)),
         (2, 2, 2),
         ("bik", "bij", "bjk"),
-        [((2, 2, 2), (2, 2, 3), (3, 3, 2)), ((2, 2), (2, 3), (3, 2))],
+        [((2, 2, 2), (2, 2, 3), (3, 3, 2)), ((2, 2), (2, 3), (2, 3, 2)), ((2, 2, 2, 2), (1, 2, 2, 3), (2, 3, 2))],
+        (((2, 2), (2, 3), (3, 2)), ((2, 2), (3,), (2, 3, 2)), ((2, 2), (2, 2, 3), ())),
     ),
     added(
         "addbmm",
         ((2, 2, 3), (2, 3, 2)),
         (2, 2),
         ("ik", "bij", "bjk"),
-        [((2, 2), (2, 2, 3), (3, 3, 2)), ((2, 2), (2, 3), (3, 2))],
+        [((2, 2), (2, 2, 3), (3, 3, 2)), ((2, 2), (2, 3), (2, 3, 2)), ((2, 2), (1, 2, 2, 3), (2, 3, 2))],
+        (((2, 2), (2, 3), (3, 2)), ((2, 2), (3,), (2, 3, 2)), ((2, 2), (2, 2, 3), ())),
     ),
     entry(
         "einsum",

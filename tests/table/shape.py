@@ -456,8 +456,8 @@ TURNING = [
         Call(S, 3),
         values=[Call(Const(np.array([1, 0, 2])))],
         errors=[
-            *refused(Call(M, np.array([1, 2, 3]), 0), Call(M, -1), Call(Const(np.array([1, -2]))), Call(Const(np.array([[1]])))),
-            *refused(Call(M, np.array([1, 2]), 0, output_size=5)),
+            *refused(Call(M, np.array([1, 2, 3]), 0), Call(M, -1), Call(M, np.array([1, 2]), 0, output_size=5)),
+            *refused(Call(Const(np.array([1, -2]))), Call(Const(np.array([[1]])))),
             *out_of_range(Call(M, 2, 2)),
         ],
         draw=lambda pick, x: Call(x, pick(st.integers(0, 3))),

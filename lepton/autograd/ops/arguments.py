@@ -40,27 +40,18 @@ def normalize_dims(dim: Any, ndim: int, empty_is_all: bool = True) -> tuple[int,
     if dim is None:
         return None
     if type(dim) is int:
-        return (normalize_dim(dim, ndim),) if ndim else _of_scalar((dim,))
+        place = normalize_dim(dim, ndim)
+        return (place,) if ndim else None
     if isinstance(dim, (str, float, bool)):
         raise ArgumentTypeError(f"argument 'dim' must be an int or a tuple of ints, not {type(dim).__name__}")
     listed = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
     if not listed:
         return None if empty_is_all else ()
-    if ndim == 0:
-        return _of_scalar(listed)
     found = tuple([normalize_dim(each, ndim) for each in listed])
-    _check_unique(found)
-    return found
-
-
-def _of_scalar(listed: tuple[Any, ...]) -> None:
-    _check_unique(tuple([normalize_dim(each, 0) for each in listed]))
-
-
-def _check_unique(found: tuple[int, ...]) -> None:
     if len(set(found)) != len(found):
         twice = next(each for each in found if found.count(each) > 1)
         raise ShapeError(f"dim {twice} appears multiple times in the list of dims")
+    return found if ndim else None
 
 
 def sizes_of(sizes: Any, what: str = "size") -> tuple[int, ...]:
@@ -170,7 +161,7 @@ def tensor_sequence(tensors: Any, what: str) -> Sequence[Tensor]:
             raise ArgumentTypeError(
                 f"expected Tensor as element {place} in argument 'tensors' of {what}(), but got {type(each).__name__}"
             )
-    return tensors  # type: ignore[no-any-return]
+    return tensors
 
 
 def is_low_precision(array_dtype: Any) -> bool:

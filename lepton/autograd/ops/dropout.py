@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Op
-from lepton.kernels.elementwise import masked
+from lepton.kernels.selection import masked
 
 __all__: list[str] = []
 

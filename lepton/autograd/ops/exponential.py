@@ -6,7 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from lepton.autograd.inplace import assign
-from lepton.autograd.op import Cast, Elementwise
+from lepton.autograd.op import Cast, Elementwise, as_array
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, ZerosLike, module, type_of
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.comparison import Where
@@ -403,6 +403,8 @@ def pow(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """
     if type(exponent) is int and exponent < 0 and isinstance(input, Tensor) and not input.is_floating_point():
         raise DTypeError("Integers to negative integer powers are not allowed; make the tensor floating first.")
+    if isinstance(exponent, bool) and isinstance(input, Tensor) and input.dtype is dtypes.bool_:
+        return Tensor(as_array(input._data | (not exponent)))
     return Pow()(input, exponent)
 
 

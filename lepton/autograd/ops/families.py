@@ -14,6 +14,7 @@ from lepton.autograd.ops import (
     joining,
     logical,
     matrix,
+    memory,
     products,
     random,
     rearranging,
@@ -41,6 +42,7 @@ from lepton.autograd.ops.indexing import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
+from lepton.autograd.ops.memory import *  # noqa: F403
 from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.rearranging import *  # noqa: F403
@@ -71,6 +73,7 @@ __all__ = [
         joining,
         logical,
         matrix,
+        memory,
         products,
         random,
         rearranging,

@@ -8,13 +8,14 @@ from typing import Any
 
 from lepton.autograd.op import BroadcastTo, Cast, Op, link_view, result_type
 from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
-from lepton.autograd.ops.indexing import Slice, along, getitem
+from lepton.autograd.ops.indexing import Slice, getitem
 from lepton.autograd.ops.shape import atleast_1d, atleast_2d, atleast_3d, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, IndexRangeError, ShapeError
+from lepton.kernels.indexing import along
 
 __all__ = [
     "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack", "column_stack", "block_diag",

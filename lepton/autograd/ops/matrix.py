@@ -13,7 +13,7 @@ from lepton.autograd.ops.shape import Permute, expand, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
-from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import DTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
 from lepton.kernels.matrix import matrix_product
 
 __all__ = [
@@ -474,10 +474,19 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: f
     return add_product(input, outer(vec1, vec2), beta, alpha)
 
 
+def _check_batches(batch1: Tensor, batch2: Tensor, what: str) -> None:
+    """Refuse operands without the dimensions that the result has of them, the rows and the columns."""
+    for name, each, least in (("batch1", batch1, 2), ("batch2", batch2, 3)):
+        shape = check_tensor(each, what, name)._data.shape
+        if len(shape) < least:
+            raise IndexRangeError(f"{what}(): {name} must be a 3D tensor, got shape {list(shape)}")
+
+
 @public(inplace=True)
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β·input + α·(batch1·batch2), products of batches of matrices, where ``input`` is broadcast."""
     check_tensor(input, "baddbmm")
+    _check_batches(batch1, batch2, "baddbmm")
     return add_product(input, bmm(batch1, batch2), beta, alpha)
 
 
@@ -485,6 +494,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, a
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """β·input + α·Σ over the batch of batch1·batch2, where ``input`` is broadcast."""
     check_tensor(input, "addbmm")
+    _check_batches(batch1, batch2, "addbmm")
     products = bmm(batch1, batch2)
     return add_product(input, in_type(Sum((0,), False)(products), products.dtype), beta, alpha)
 

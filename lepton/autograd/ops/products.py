@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.autograd.op import broadcast_shape
+from lepton.autograd.op import BroadcastTo, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, scalar_name, tensor_sequence
 from lepton.autograd.ops.arithmetic import mul
 from lepton.autograd.ops.joining import stack, unbind
 from lepton.autograd.ops.matrix import Matmul, check_types, mm
 from lepton.autograd.ops.rearranging import Diagonal
 from lepton.autograd.ops.reduction import Sum
-from lepton.autograd.ops.shape import BroadcastTo, Permute, expand, reshape
+from lepton.autograd.ops.shape import Permute, expand, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError

@@ -187,9 +187,10 @@ def normal(
         drawn = draws.normal(shape, mean, std, numpy_dtype(dtype), generator)
         return new_tensor_of(drawn, requires_grad, device)
     like = mean if isinstance(mean, Tensor) else std
-    parts = [devices.to_numpy(each._data) if isinstance(each, Tensor) else each for each in (mean, std)]
-    shape = broadcast_shape(*[each.shape for each in parts if isinstance(each, np.ndarray)])
-    return new_tensor_of(draws.normal(shape, *parts, like._data.dtype, generator), requires_grad, like.device)
+    loc, scale = [devices.to_numpy(each._data) if isinstance(each, Tensor) else each for each in (mean, std)]
+    shape = broadcast_shape(*[each.shape for each in (loc, scale) if isinstance(each, np.ndarray)])
+    drawn = draws.normal(shape, loc, scale, like._data.dtype, generator)
+    return new_tensor_of(drawn, requires_grad, like.device)
 
 
 # ---------------------------------------------------------------------- like a tensor

@@ -18,7 +18,7 @@ from lepton.backend.devices import Array, xp
 from lepton.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
 
 __all__ = [
-    "as_strided", "diag", "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "flip", "fliplr", "flipud",
+    "diag", "diag_embed", "diagflat", "diagonal", "diagonal_scatter", "flip", "fliplr", "flipud",
     "repeat_interleave", "roll", "rot90", "tile", "tril", "triu", "unravel_index",
 ]  # fmt: skip
 
@@ -145,29 +145,6 @@ class EmbedDiagonal(Op):
 
     def backward(self, g: Any) -> Any:
         return Diagonal.on(g, offset=self.offset, dim1=self.dim1, dim2=self.dim2)
-
-
-class AsStrided(ViewOp):
-    """z = elements of x counted through its memory          ∂L/∂x = zeros with g added at those elements"""
-
-    __slots__ = ("offset", "size", "source", "stride")
-
-    def __init__(self, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> None:
-        self.size, self.stride, self.offset = size, stride, offset
-
-    def show(self, x: Any) -> Any:
-        """The view of a contiguous array."""
-        strides = [each * x.itemsize for each in self.stride]
-        return xp(x).lib.stride_tricks.as_strided(x.reshape(-1)[self.offset :], self.size, strides)
-
-    def forward(self, x: Any) -> Any:
-        self.source = x.shape
-        return self.show(x)
-
-    def backward(self, g: Any) -> Any:
-        n = math.prod(self.source)
-        places = self.show(xp(g._data if isinstance(g, Tensor) else g).arange(n))
-        return IndexAdd.on(g, index=(places,), shape=(n,), unique=False).reshape(self.source)
 
 
 class Unfold(ViewOp):
@@ -493,36 +470,6 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
 
 
 # ---------------------------------------------------------------------- views of memory
-
-
-@public()
-def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    """A view that walks through the tensor's memory: element [i, j, …] is number offset + i·stride₀ + j·stride₁ + ….
-
-    Args:
-        size: the shape of the view.
-        stride: for each of its dimensions the distance of neighbours, counted in elements.
-        storage_offset: where it begins, counted from the tensor's first element.
-
-    Raises:
-        ShapeError: the tensor is not contiguous, or the view would leave its memory.
-    """
-    data = check_tensor(input, "as_strided")._data
-    lengths, steps, offset = sizes_of((size,)), sizes_of((stride,), "stride"), storage_offset or 0
-    if len(lengths) != len(steps):
-        raise ShapeError(f"mismatch in length of strides and shape: {list(steps)} for {list(lengths)}")
-    if any(each < 0 for each in steps):
-        raise ShapeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}")
-    if not data.flags.c_contiguous:
-        raise ShapeError("as_strided: the tensor must be contiguous; call tensor.contiguous() first")
-    if 0 not in lengths:
-        last = offset + sum([(length - 1) * step for length, step in zip(lengths, steps, strict=True)])
-        if offset < 0 or last >= data.size:
-            raise ShapeError(
-                f"setStorage: sizes {list(lengths)}, strides {list(steps)}, storage offset {offset} require elements "
-                f"up to number {last}, which are out of bounds for a tensor of {data.size} elements"
-            )
-    return AsStrided(lengths, steps, offset)(input)
 
 
 @public()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.inplace import ViewScatter
-from lepton.autograd.op import Cast, Op, broadcast_shape, fit_number
+from lepton.autograd.op import BroadcastTo, Cast, Op, broadcast_shape, fit_number
 from lepton.autograd.ops.arguments import check_tensor, index_array, scalar_name
 from lepton.autograd.ops.arithmetic import add
 from lepton.autograd.ops.comparison import Where
@@ -19,7 +19,6 @@ from lepton.autograd.ops.indexing import (
     IndexAdd,
     Plan,
     Slice,
-    along,
     check_flat,
     check_places,
     long_index,
@@ -27,14 +26,14 @@ from lepton.autograd.ops.indexing import (
 from lepton.autograd.ops.joining import Cat
 from lepton.autograd.ops.reduction import Prod
 from lepton.autograd.ops.setitem import PutAt
-from lepton.autograd.ops.shape import BroadcastTo, clone, reshape
+from lepton.autograd.ops.shape import clone, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import device_of, is_array, xp
 from lepton.errors import ArgumentTypeError, DTypeError, IndexRangeError, ShapeError
-from lepton.kernels.indexing import open_grid
+from lepton.kernels.indexing import along, open_grid
 from lepton.kernels.scattering import count_hits
 from lepton.kernels.scattering import scatter_reduce as scatter_reduce_kernel
 from lepton.kernels.sorting import runs
@@ -262,7 +261,7 @@ def _arrays_of(indices: Any, input: Tensor) -> tuple[Any, ...]:
         each._data.ndim == 0 for each in indices
     ):
         return tuple([each if isinstance(each, slice) else each.reshape(()) for each in plan.advanced])
-    return plan.advanced  # type: ignore[no-any-return]
+    return plan.advanced
 
 
 # ---------------------------------------------------------------------- element by element
@@ -574,6 +573,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     """
     data, new = check_tensor(input, "put")._data, check_tensor(source, "put", "source", 3)
     places = index_array(index, data, "put_()").reshape(-1)
+    if index.dtype is not dtypes.int64:
+        raise DTypeError(f"put_(): Expected a long tensor for index, but got {scalar_name(index._data.dtype)}")
     if new._data.dtype != data.dtype:
         raise DTypeError(
             "put_(): self and source expected to have the same dtype, but got self.dtype = "

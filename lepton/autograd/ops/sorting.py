@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 from lepton.autograd.op import Op, as_array
-from lepton.autograd.ops.arguments import check_tensor
+from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.extremes import Amax, Pick, PickBackward, pick_dim
 from lepton.autograd.ops.return_types import ValuesIndices
 from lepton.autograd.ops.return_types import kthvalue as kthvalue_result
@@ -16,8 +17,8 @@ from lepton.autograd.ops.return_types import sort as sort_result
 from lepton.autograd.ops.return_types import topk as topk_result
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor, normalize_dim
-from lepton.backend.devices import is_array, xp
-from lepton.errors import ArgumentTypeError, ShapeError, UnsupportedDTypeError
+from lepton.backend.devices import xp
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 from lepton.kernels import sorting as kernels
 from lepton.kernels.indexing import along, take_along
 
@@ -162,6 +163,11 @@ def msort(input: Tensor) -> Tensor:
     return sort(input, 0).values
 
 
+def _no_bools(input: Tensor, what: str) -> None:
+    if input._data.dtype.kind == "b":
+        raise UnsupportedDTypeError(f"\"{what}_cpu\" not implemented for 'Bool'; convert it first, with .int()")
+
+
 @public()
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
     """(values, indices): the ``k`` largest (or smallest) elements along ``dim``, in order; nan is largest.
@@ -170,21 +176,18 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         sorted: accepted for PyTorch's sake; the result is always in order.
 
     Raises:
-        ShapeError: there are fewer than ``k``. IndexRangeError: there is no such dimension.
+        ShapeError: there are fewer than ``k``. IndexRangeError: there is no such dimension. UnsupportedDTypeError: the
+            type is bool.
     """
     data = check_tensor(input, "topk")._data
     place = normalize_dim(dim, data.ndim)
     if not 0 <= k <= (data.shape[place] if data.ndim else 1):
         raise ShapeError(f"selected index k out of range: k={k} for a tensor of shape {list(data.shape)}, dim {place}")
+    _no_bools(input, "topk")
     return topk_result(*Topk(place, largest, k)(input))
 
 
 # ---------------------------------------------------------------------- order statistics
-
-
-def _no_bools(input: Tensor, what: str) -> None:
-    if input._data.dtype.kind == "b":
-        raise UnsupportedDTypeError(f"\"{what}_cpu\" not implemented for 'Bool'; convert it first, with .int()")
 
 
 @public()
@@ -261,7 +264,8 @@ def searchsorted(
         sorter: the order (as of argsort) in which the sequence is ascending, if it is not so itself.
 
     Raises:
-        ShapeError: the shapes or ``side`` and ``right`` do not fit.
+        ShapeError: the shapes or ``side`` and ``right`` do not fit, or ``sorter`` is no order. DTypeError: it is not
+            int64.
     """
     sequence = check_tensor(sorted_sequence, "searchsorted", "sorted_sequence")._data
     module = xp(sequence)
@@ -281,15 +285,24 @@ def searchsorted(
             f"value tensor {list(values.shape)}"
         )
     if sorter is not None:
-        order = check_tensor(sorter, "searchsorted", "sorter")._data
-        if order.shape != sequence.shape:
-            raise ShapeError(
-                "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
-                f"{list(sequence.shape)} and got sorter tensor {list(order.shape)}"
-            )
-        sequence = take_along(sequence, order, sequence.ndim - 1)
+        sequence = _in_order(sequence, check_tensor(sorter, "searchsorted", "sorter")._data)
     found = kernels.insertion_places(sequence, values, "right" if right or side == "right" else "left")
     return Tensor(as_array(found).astype("int32" if out_int32 else "int64"))
+
+
+def _in_order(sequence: Any, order: Any) -> Any:
+    if order.shape != sequence.shape:
+        raise ShapeError(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+            f"{list(sequence.shape)} and got sorter tensor {list(order.shape)}"
+        )
+    if order.dtype != "int64":
+        raise DTypeError(
+            f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {scalar_name(order.dtype)}"
+        )
+    if order.size and not 0 <= int(order.min()) <= int(order.max()) < sequence.shape[-1]:
+        raise ShapeError(f"torch.searchsorted(): sorter index out of range: it must be in [0, {sequence.shape[-1]})")
+    return take_along(sequence, order, sequence.ndim - 1)
 
 
 @public(method=False)
@@ -312,14 +325,17 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     """Whether each of ``elements`` is among ``test_elements``, or with ``invert`` whether not; either may be a number.
 
     Raises:
-        ArgumentTypeError: neither is a tensor.
+        ArgumentTypeError: neither is a tensor, or one is neither tensor nor number.
     """
-    arrays = [each._data if isinstance(each, Tensor) else each for each in (elements, test_elements)]
-    devices_of = [each for each in arrays if is_array(each)]
-    if not devices_of:
-        raise ArgumentTypeError("isin(): at least one of elements and test_elements must be a Tensor")
-    module = xp(devices_of[0])
-    tested, among = [each if is_array(each) else module.asarray(each) for each in arrays]
+    given = (elements, test_elements)
+    tensors = [each._data for each in given if isinstance(each, Tensor)]
+    if not tensors or not all(isinstance(each, (Tensor, Number)) for each in given):
+        raise ArgumentTypeError(
+            "isin(): elements and test_elements must be Tensors, or one of them a number, not "
+            f"{type(elements).__name__} and {type(test_elements).__name__}"
+        )
+    module = xp(tensors[0])
+    tested, among = [each._data if isinstance(each, Tensor) else module.asarray(each) for each in given]
     return Tensor(module.isin(tested, among.reshape(-1), assume_unique=assume_unique, invert=invert))
 
 
