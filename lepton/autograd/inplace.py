@@ -206,6 +206,7 @@ def rebase(target: Tensor, edge: Any) -> None:
         scatter.needs, scatter.edges = (base_edge is not None, True), (base_edge, edge)
         scatter.saved, scatter.watch = (), None
         base._edge, base._needs = scatter, True
+        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
         target._sync()
     if retained:
         target.retain_grad()
@@ -223,7 +224,6 @@ def _release_retained(edge: Any) -> bool:
 def _protect_saved(value: Tensor, target: Tensor) -> None:
     """Before ``target`` is overwritten: what the op saved of it is copied; the saved result becomes ``target``."""
     node = value.grad_fn
-        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
     kept = []
     for held, cell, version, code in node.saved:
         if cell is target._cell and version is not None and isinstance(code, int) and code >= 0:
