@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import lepton
+from lepton.autograd.methods import AS_FUNCTIONS
 from lepton.autograd.registry import TABLE
 from tests.table import entries
 from tests.table._elsewhere import ELSEWHERE
@@ -46,14 +47,14 @@ TOLD_ELSEWHERE = {name: file for file, names in ELSEWHERE.items() for name in na
 
 
 def has_proof(name: str, found: Any) -> bool:
-    """Whether an entry speaks for it: its own, that of the same function, or that of the op it is a method of."""
+    """Whether an entry speaks for it: its own, that of the same function, of its method, or of the op it belongs to."""
     if name in SPOKEN_FOR or name in TOLD_ELSEWHERE:
         return True
     if id(found) in PROVED:
         return True
     method = name.removeprefix("Tensor.")
     if method == name:
-        return False
+        return name in AS_FUNCTIONS and has_proof(f"Tensor.{name}", getattr(lepton.Tensor, name))
     base = TABLE.get(method.removesuffix("_")) if method.endswith("_") else None
     return base is not None and base.inplace and id(base.function) in PROVED
 

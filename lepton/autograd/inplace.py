@@ -98,12 +98,12 @@ class Overwrite(Op):
         return None, Cast.on(g, target=self.source)
 
 
-def check_writable(target: Tensor) -> None:
-    """Refuse a write that would damage the graph or memory that is not the tensor's own.
+def check_changeable(target: Tensor) -> None:
+    """Refuse a change in place that would damage the graph.
 
     Raises:
         GradError: it is a leaf that requires a gradient (or a view of one), a view that cannot be followed, or was
-            made in inference mode. ShapeError: its elements share memory (it was expanded). ArgumentError: read-only.
+            made in inference mode.
     """
     if STATE.grad_enabled and target.requires_grad:
         view = target._view
@@ -129,6 +129,16 @@ def check_writable(target: Tensor) -> None:
             "Inplace update to inference tensor outside InferenceMode is not allowed. "
             "You can make a clone to get a normal tensor before doing inplace update."
         )
+
+
+def check_writable(target: Tensor) -> None:
+    """Refuse a write that would damage the graph or memory that is not the tensor's own.
+
+    Raises:
+        GradError: as :func:`check_changeable`. ShapeError: its elements share memory (it was expanded). ArgumentError:
+            read-only.
+    """
+    check_changeable(target)
     if not _writeable(target._data):
         if 0 in target._data.strides:
             raise ShapeError(
@@ -175,9 +185,7 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
 
 def rebase(target: Tensor, edge: Any) -> None:
     """Let gradients of ``target``, which was just written, go to ``edge``; through the base if it is a view."""
-    retained = target._edge is not None and target.retains_grad
-    if retained:  # the gradient to keep is that of the new value
-        del target._watch().retained[target.output_nr]
+    retained = release_retained(target)
     view = target._view
     if view is None:
         target._edge, target._needs = edge, True
@@ -188,15 +196,23 @@ def rebase(target: Tensor, edge: Any) -> None:
         scatter.needs, scatter.edges = (base_edge is not None, True), (base_edge, edge)
         scatter.saved, scatter.watch = (), None
         base._edge, base._needs = scatter, True
+        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
         target._sync()
     if retained:
         target.retain_grad()
 
 
+def release_retained(target: Tensor) -> bool:
+    """Before ``target`` gets another edge: whether it retains its gradient, which is to be that of the new value."""
+    retained = target._edge is not None and target.retains_grad
+    if retained:
+        del target._watch().retained[target.output_nr]
+    return retained
+
+
 def _protect_saved(value: Tensor, target: Tensor) -> None:
     """Before ``target`` is overwritten: what the op saved of it is copied; the saved result becomes ``target``."""
     node = value.grad_fn
-        view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
     kept = []
     for held, cell, version, code in node.saved:
         if cell is target._cell and version is not None and isinstance(code, int) and code >= 0:
@@ -256,9 +272,9 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         non_blocking: accepted for PyTorch's sake; host copies are always finished on return.
 
     Raises:
-        ShapeError: ``src`` cannot be broadcast to this shape.
+        ShapeError: ``src`` cannot be broadcast to this shape. DTypeError: the type does not have this number.
     """
-    source = src if isinstance(src, Tensor) else Tensor(np.asarray(src, self._data.dtype))
+    source = src if isinstance(src, Tensor) else Tensor(_as_number(src, self.dtype))
     if source.device != self.device:
         source = source.to(self.device)
     check_writable(self)
@@ -279,6 +295,13 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     if self._cell is not None:
         self._cell[0] += 1
     return self
+
+
+def _as_number(value: Any, dtype: dtypes.dtype) -> Any:
+    try:
+        return np.asarray(value, dtype.numpy)
+    except OverflowError:
+        raise DTypeError(f"value cannot be converted to type {dtype} without overflow: {value}") from None
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
