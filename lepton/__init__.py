@@ -12,10 +12,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lepton._version import __version__
-from lepton.autograd import methods as _methods  # noqa: F401 - binds the methods of Tensor
+from lepton.autograd import methods as _methods  # binds the methods of Tensor
 from lepton.autograd.engine import backward as _backward  # noqa: F401 - the engine comes with the package
 from lepton.autograd.op import result_type as _result_type
-from lepton.autograd.ops.arguments import check_tensor as _check_tensor
 from lepton.autograd.ops.families import *  # noqa: F403
 from lepton.autograd.ops.families import __all__ as _op_names
 from lepton.autograd.printing import set_printoptions
@@ -66,10 +65,12 @@ if TYPE_CHECKING:
     from lepton import optim as optim
     from lepton import utils as utils
     from lepton import vision as vision
-    from lepton.io import load, save
+    from lepton.io import load as load
+    from lepton.io import save as save
 
 _SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "utils", "vision")
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
+_FUNCTIONS |= dict.fromkeys(("celu_", "rrelu_", "selu_", "threshold_"), "lepton.nn.functional")
 
 inf = 1e999
 nan = inf - inf
@@ -81,16 +82,6 @@ newaxis = None
 def is_tensor(obj: Any) -> Any:
     """Whether ``obj`` is a :class:`Tensor`."""
     return isinstance(obj, Tensor)
-
-
-def is_floating_point(input: Tensor) -> Any:
-    """Whether the tensor's number type is floating."""
-    return _check_tensor(input, "is_floating_point").is_floating_point()
-
-
-def numel(input: Tensor) -> Any:
-    """The number of elements of the tensor."""
-    return _check_tensor(input, "numel").numel()
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:
@@ -127,34 +118,35 @@ __all__ = [
     "int64",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
-    "is_floating_point",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
-    "load",
     "long",
     "no_grad",
-    "numel",
     "promote_types",
     "result_type",
-    "save",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
     "short",
     "uint8",
+    *_FUNCTIONS,
+    *_methods.AS_FUNCTIONS,
     *_op_names,
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Subpackages and rarely used functions are imported when they are first named."""
+    """Subpackages are imported, and rarely used functions made, when they are first named."""
     import importlib
 
     if name in _SUBPACKAGES:
         return importlib.import_module(f"lepton.{name}")
     if name in _FUNCTIONS:
         value = globals()[name] = getattr(importlib.import_module(_FUNCTIONS[name]), name)
+        return value
+    if name in _methods.AS_FUNCTIONS:
+        value = globals()[name] = _methods.as_function(name)
         return value
     raise AttributeError(f"module 'lepton' has no attribute {name!r}")
 

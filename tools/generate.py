@@ -112,7 +112,9 @@ VIEW_SLOTS = """\
     base: Tensor
     chain: tuple[Any, ...]
     version: _int
-    frozen: str | None"""
+    frozen: str | None
+    origin: Any
+    way_back: Callable[[Any, Any], tuple[Any, ...]]"""
 
 
 def stub() -> str:

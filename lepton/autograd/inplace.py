@@ -98,12 +98,12 @@ class Overwrite(Op):
         return None, Cast.on(g, target=self.source)
 
 
-def check_writable(target: Tensor) -> None:
-    """Refuse a write that would damage the graph or memory that is not the tensor's own.
+def check_changeable(target: Tensor) -> None:
+    """Refuse a change in place that would damage the graph.
 
     Raises:
         GradError: it is a leaf that requires a gradient (or a view of one), a view that cannot be followed, or was
-            made in inference mode. ShapeError: its elements share memory (it was expanded). ArgumentError: read-only.
+            made in inference mode.
     """
     if STATE.grad_enabled:
         if target._needs and target._edge is None:
@@ -124,6 +124,16 @@ def check_writable(target: Tensor) -> None:
             "Inplace update to inference tensor outside InferenceMode is not allowed. "
             "You can make a clone to get a normal tensor before doing inplace update."
         )
+
+
+def check_writable(target: Tensor) -> None:
+    """Refuse a write that would damage the graph or memory that is not the tensor's own.
+
+    Raises:
+        GradError: as :func:`check_changeable`. ShapeError: its elements share memory (it was expanded). ArgumentError:
+            read-only.
+    """
+    check_changeable(target)
     if not _writeable(target._data):
         if 0 in target._data.strides:
             raise ShapeError(
@@ -195,7 +205,7 @@ def assign(target: Tensor, value: Tensor) -> Tensor:
 
 def rebase(target: Tensor, edge: Any) -> None:
     """Let gradients of ``target``, which was just written, go to ``edge``; through the base if it is a view."""
-    retained = _release_retained(target._edge)  # the gradient to keep is that of the new value
+    retained = release_retained(target)
     view = target._view
     if view is None:
         target._edge, target._needs = edge, True
@@ -212,11 +222,12 @@ def rebase(target: Tensor, edge: Any) -> None:
         target.retain_grad()
 
 
-def _release_retained(edge: Any) -> bool:
-    """Whether the tensor of this edge keeps its gradient; it no longer does.
+def release_retained(target: Tensor) -> bool:
+    """Before ``target`` gets another edge: whether it retains its gradient, which is to be that of the new value.
 
     (Its properties would not do here: a view's bring its edge up to date, and the base has no new edge yet.)
     """
+    edge = target._edge
     node, place = edge if type(edge) is tuple else (edge, 0)
     return node is not None and node.watch is not None and node.watch.retained.pop(place, None) is not None
 
@@ -283,9 +294,9 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         non_blocking: accepted for PyTorch's sake; host copies are always finished on return.
 
     Raises:
-        ShapeError: ``src`` cannot be broadcast to this shape.
+        ShapeError: ``src`` cannot be broadcast to this shape. DTypeError: the type does not have this number.
     """
-    source = src if isinstance(src, Tensor) else Tensor(np.asarray(src, self._data.dtype))
+    source = src if isinstance(src, Tensor) else Tensor(_as_number(src, self.dtype))
     if source.device != self.device:
         source = source.to(self.device)
     check_writable(self)
@@ -306,6 +317,13 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     if self._cell is not None:
         self._cell[0] += 1
     return self
+
+
+def _as_number(value: Any, dtype: dtypes.dtype) -> Any:
+    try:
+        return np.asarray(value, dtype.numpy)
+    except OverflowError:
+        raise DTypeError(f"value cannot be converted to type {dtype} without overflow: {value}") from None
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:

@@ -6,15 +6,18 @@ type checkers, and a test holds the two together.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from numbers import Number
 from typing import Any
 
 from lepton.autograd import engine, inplace, printing
 from lepton.autograd.ops import families as _families  # noqa: F401 - fills the table
+from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.indexing import getitem
+from lepton.autograd.ops.inquiry import real
 from lepton.autograd.ops.setitem import setitem
-from lepton.autograd.ops.shape import PROPERTIES
+from lepton.autograd.ops.shape import PROPERTIES as TRANSPOSES
 from lepton.autograd.registry import TABLE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import is_array
@@ -131,6 +134,7 @@ def _contains(self: Tensor, element: Any) -> bool:
 
 
 OTHERS: tuple[Callable[..., Any], ...] = (backward, inplace.copy_, inplace.fill_, inplace.zero_)
+PROPERTIES: dict[str, Callable[[Tensor], Tensor]] = {**TRANSPOSES, "real": real}
 SPECIAL: dict[str, Callable[..., Any]] = {
     "__getitem__": getitem,
     "__setitem__": setitem,
@@ -139,6 +143,29 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "__contains__": _contains,
     "__repr__": printing.tensor_repr,
 }
+
+
+# What PyTorch offers as functions too, though Lepton has it as a method: ``lepton.abs_(x)`` is ``x.abs_()``.
+AS_FUNCTIONS = (
+    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_", "arctan_", "arctanh_",
+    "as_strided_", "asin_", "asinh_", "atan_", "atanh_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_",
+    "cos_", "cosh_", "deg2rad_", "detach", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_", "fill_", "fix_",
+    "floor_", "frac_", "gcd_", "index_put_", "is_complex", "is_floating_point", "is_inference", "is_signed",
+    "lcm_", "ldexp_", "log10_", "log1p_", "log2_", "log_", "logit_", "nan_to_num_", "neg_", "negative_", "numel",
+    "rad2deg_", "reciprocal_", "relu_", "round_", "rsqrt_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_",
+    "square_", "tan_", "tanh_", "trunc_", "xlogy_", "zero_",
+)  # fmt: skip
+
+
+def as_function(name: str) -> Callable[..., Any]:
+    """A method of ``Tensor`` as a function of the tensor."""
+    method = getattr(Tensor, name)
+
+    @functools.wraps(method)
+    def function(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        return method(check_tensor(input, name), *args, **kwargs)
+
+    return function
 
 
 def _bind() -> None:

@@ -572,7 +572,7 @@ def link_view(source: Tensor, made: Tensor, chain: tuple[ViewOp, ...], frozen: s
     if upper is None:
         made._view = View(source, chain, version, frozen)
     else:
-        made._view = View(upper.base, upper.chain + chain, version, frozen or upper.frozen)
+        made._view = View(upper.base, upper.chain + chain, version, frozen or upper.frozen, upper.origin)
 
 
 class BroadcastTo(ViewOp):

@@ -24,16 +24,22 @@ class View:
 
     ``chain`` are the view ops from ``base`` to here; ``version`` is the storage's version for which the tensor's edge
     was made. Once the storage moves on, the edge is made anew from ``base``. ``frozen`` says why that cannot be done
-    (a view made under ``no_grad``, or by a user's Function), or is None.
+    (a view made under ``no_grad``, or by a user's Function), or is None. ``origin`` is the array of the base from which
+    the chain leads: not its present one, where the base was given another shape in place since.
     """
 
-    __slots__ = ("base", "chain", "version", "frozen")
+    __slots__ = ("base", "chain", "version", "frozen", "origin")
 
-    def __init__(self, base: Tensor, chain: tuple[Any, ...], version: int, frozen: str | None) -> None:
+    way_back: Callable[[Any, Any], tuple[Any, ...]]  # from a base's array to its former one; set by ops/memory.py
+
+    def __init__(
+        self, base: Tensor, chain: tuple[Any, ...], version: int, frozen: str | None, origin: Any = None
+    ) -> None:
         self.base = base
         self.chain = chain
         self.version = version
         self.frozen = frozen
+        self.origin = base._data if origin is None else origin
 
 
 class Tensor:
@@ -105,6 +111,11 @@ class Tensor:
     def is_cuda(self) -> bool:
         """Whether it lives on a CUDA device."""
         return self.device.type == "cuda"
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether it lives in host memory."""
+        return self.device.type == "cpu"
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -186,6 +197,9 @@ class Tensor:
                     "a gradient. Create it with grad mode enabled, or use detach() or clone() if it is a constant."
                 )
             return
+        if view.origin is not base._data:
+            view.chain = View.way_back(base._data, view.origin) + view.chain
+            view.origin = base._data
         if base._needs:
             edge = base if base._edge is None else base._edge
             for op in view.chain:

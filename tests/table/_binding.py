@@ -162,7 +162,8 @@ class Bound:
 
     @property
     def _clones(self) -> bool:
-        return self.how == "inplace" or (self.entry.name.startswith("Tensor.") and self.entry.name.endswith("_"))
+        room, _, name = self.entry.name.rpartition(".")
+        return self.how == "inplace" or (room in ("Tensor", "nn.functional") and name.endswith("_"))
 
     def _find(self) -> Callable[..., Any]:
         name, library = self.entry.name, self.library

@@ -80,7 +80,8 @@ class Entry:
 
     Attributes:
         name: its path under ``lepton``: ``"add"``, ``"linalg.inv"``, ``"nn.functional.relu"``, ``"nn.Linear"``. A
-            ``"Tensor.name"`` is called as a method; if it ends in an underscore, on a clone of the first argument.
+            ``"Tensor.name"`` is called as a method. Methods and functions of ``nn.functional`` whose names end in an
+            underscore get a clone of the first argument.
         cases: fixed calls, in float64, at points where the op is smooth: values and gradients of both orders.
         draw: a Hypothesis strategy of such calls.
         values: further fixed calls of which only values, dtypes and errors are compared: integers, bool, float32,

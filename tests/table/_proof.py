@@ -57,7 +57,7 @@ def entry_of(name: str) -> Entry | None:
         return own
     method = name.removeprefix("Tensor.")
     if method == name:
-        return _by_name().get(f"Tensor.{name}")
+        return entry_of(f"Tensor.{name}") if hasattr(lepton.Tensor, name) else None
     base = TABLE.get(method.removesuffix("_")) if method.endswith("_") else None
     return _by_identity().get(id(base.function)) if base is not None and base.inplace else None
 

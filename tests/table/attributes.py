@@ -22,6 +22,7 @@ ENTRIES = [
     *[says(name, *SHAPES, *TYPED) for name in ("shape", "dtype", "ndim", "itemsize", "nbytes")],
     *[says(name, *SHAPES, *TYPED) for name in ("dim", "ndimension", "numel", "nelement", "element_size")],
     *[says(name, *TYPED) for name in ("is_cuda", "is_floating_point", "is_complex", "is_signed", "output_nr")],
+    says("is_cpu", *TYPED, standin=False),
     says("device", *SHAPES, standin=False),  # there it is another
     entry(
         "Tensor.size",

@@ -55,7 +55,7 @@ def _padded(array: object, like: tuple[int, ...]) -> tuple[int, ...]:
 
 
 ENTRIES = [
-    *[converter(n) for n in ("double", "float", "half", "long", "int", "short", "char", "byte", "bool")],
+    *[converter(n) for n in ("double", "float", "half", "bfloat16", "long", "int", "short", "char", "byte", "bool")],
     entry(
         "Tensor.to",
         *[Call(x, Attr("float64")) for x in several_layouts(real)],

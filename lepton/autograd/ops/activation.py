@@ -7,17 +7,17 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
-from lepton.autograd.ops.arguments import check_tensor
-from lepton.autograd.ops.comparison import Where
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.comparison import Where, where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMax
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDTypeError
 from lepton.kernels import elementwise as kernels
 
-__all__ = ["relu", "tanh"]
+__all__ = ["hardshrink", "prelu", "relu", "tanh"]
 
 
 class Relu(Elementwise):
@@ -462,3 +462,51 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     if approximate == "tanh":
         return GeluTanh()(input)
     raise DTypeError(f"approximate argument must be either none or tanh, not {approximate!r}.")
+
+
+def check_floating(input: Tensor, name: str) -> Tensor:
+    """The input, which must be of a floating type."""
+    if not check_tensor(input, name).dtype.is_floating_point:
+        raise UnsupportedDTypeError(
+            f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert the input with .float()"
+        )
+    return input
+
+
+@public()
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > λ, else 0, element by element."""
+    check_floating(input, "hardshrink")
+    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+@public()
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, else w·x, with a learnt w: one number, or one for each channel (dimension 1).
+
+    Raises:
+        ShapeError: ``weight`` has neither one element nor as many as there are channels. DTypeError: the types differ,
+            or are not floating.
+    """
+    check_tensor(weight, "prelu", "weight", 2)
+    if check_floating(input, "prelu").dtype is not weight.dtype:
+        raise DTypeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}")
+    count, ndim = weight._data.size, input._data.ndim
+    slope: Any = weight
+    if weight._data.ndim > 1:
+        raise ShapeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._data.ndim}"
+        )
+    if count != 1:
+        channels = input._data.shape[1] if ndim > 1 else 1
+        if ndim == 0:
+            raise ShapeError("Not allow zero-dim input tensor.")
+        if channels != count:
+            raise ShapeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
+                f"size = {channels}."
+            )
+        slope = slope.reshape((count,) + (1,) * (ndim - 2))
+    elif weight._data.ndim:
+        slope = slope.reshape(())
+    return where(input > 0, input, input * slope)

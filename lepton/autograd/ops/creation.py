@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lepton.autograd.inplace import fill_
 from lepton.autograd.op import broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
 from lepton.autograd.ops.nested import array_of_nested
-from lepton.autograd.ops.shape import expand, reshape
+from lepton.autograd.ops.shape import clone, expand, reshape
 from lepton.autograd.registry import public
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
@@ -20,9 +21,9 @@ from lepton.backend.devices import is_array, xp
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
-    "linspace", "logspace", "meshgrid", "ones", "ones_like", "scalar_tensor", "tensor", "tril_indices",
-    "triu_indices", "zeros", "zeros_like",
+    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "fill", "from_numpy", "full", "full_like",
+    "from_dlpack", "linspace", "logspace", "meshgrid", "ones", "ones_like", "scalar_tensor", "tensor",
+    "tril_indices", "triu_indices", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -285,6 +286,16 @@ def _new(
     return new_tensor_of(
         getattr(xp(data), make)(shape_of(size, named, f"new_{make}"), *value, dtype=kind), grad, device
     )
+
+
+@public(method=False)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor like ``input`` with one value, a number or a 0-d tensor, in every element.
+
+    Raises:
+        ShapeError: ``value`` is a tensor that is not 0-d. DTypeError: the type does not have this number.
+    """
+    return fill_(clone(input), value)
 
 
 @public()

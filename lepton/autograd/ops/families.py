@@ -11,6 +11,7 @@ from lepton.autograd.ops import (
     extrema,
     extremes,
     indexing,
+    inquiry,
     joining,
     logical,
     matrix,
@@ -39,6 +40,7 @@ from lepton.autograd.ops.exponential import *  # noqa: F403
 from lepton.autograd.ops.extrema import *  # noqa: F403
 from lepton.autograd.ops.extremes import *  # noqa: F403
 from lepton.autograd.ops.indexing import *  # noqa: F403
+from lepton.autograd.ops.inquiry import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
@@ -70,6 +72,7 @@ __all__ = [
         extrema,
         extremes,
         indexing,
+        inquiry,
         joining,
         logical,
         matrix,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.inplace import assign
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
-from lepton.autograd.ops.activation import gelu, logsigmoid, softplus, tanh
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.activation import check_floating, gelu, hardshrink, logsigmoid, prelu, softplus, tanh
+from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
-from lepton.errors import ArgumentError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, ShapeError
 
 __all__ = [
     "celu",
+    "celu_",
     "elu",
+    "elu_",
     "gelu",
     "glu",
     "gumbel_softmax",
@@ -27,15 +30,20 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "leaky_relu",
+    "leaky_relu_",
     "log_softmax",
     "logsigmoid",
     "mish",
     "prelu",
     "relu",
     "relu6",
+    "relu_",
     "rrelu",
+    "rrelu_",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "softmax",
@@ -46,19 +54,11 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
 ]
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
-
-
-def _floating(input: Tensor, name: str) -> Tensor:
-    """The input, which must be of a floating type."""
-    if not check_tensor(input, name).dtype.is_floating_point:
-        raise UnsupportedDTypeError(
-            f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert the input with .float()"
-        )
-    return input
 
 
 def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
@@ -109,44 +109,9 @@ def rrelu(
     return _finished(input, where(input > 0, input, input * Tensor(slopes)), inplace)
 
 
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else w·x, with a learnt w: one number, or one for each channel (dimension 1).
-
-    Raises:
-        ShapeError: ``weight`` has neither one element nor as many as there are channels.
-    """
-    check_tensor(input, "prelu")
-    check_tensor(weight, "prelu", "weight", 2)
-    count, ndim = weight._data.size, input._data.ndim
-    slope: Any = weight
-    if weight._data.ndim > 1:
-        raise ShapeError(
-            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._data.ndim}"
-        )
-    if count != 1:
-        channels = input._data.shape[1] if ndim > 1 else 1
-        if ndim == 0:
-            raise ShapeError("Not allow zero-dim input tensor.")
-        if channels != count:
-            raise ShapeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {count} and channel "
-                f"size = {channels}."
-            )
-        slope = slope.reshape((count,) + (1,) * (ndim - 2))
-    elif weight._data.ndim:
-        slope = slope.reshape(())
-    return where(input > 0, input, input * slope)
-
-
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value, element by element."""
     return _finished(input, ops.threshold(input, threshold, value), inplace)
-
-
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x where |x| > λ, else 0, element by element."""
-    _floating(input, "hardshrink")
-    return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -157,19 +122,19 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    _floating(input, "softshrink")
+    check_floating(input, "softshrink")
     return input - input.clamp(-lambd, lambd)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x/6 + ½, 0), 1), element by element."""
-    _floating(input, "hardsigmoid")
+    check_floating(input, "hardsigmoid")
     return _finished(input, ops.hardtanh(input, -3.0, 3.0) / 6.0 + 0.5, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·min(max(x/6 + ½, 0), 1), element by element."""
-    _floating(input, "hardswish")
+    check_floating(input, "hardswish")
     return _finished(input, input * hardsigmoid(input), inplace)
 
 
@@ -231,6 +196,24 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
         raise ShapeError(f"Halving dimension must be even, but dimension {place} is size {data.shape[place]}")
     a, b = input.chunk(2, place)
     return a * sigmoid(b)
+
+
+# ---------------------------------------------------------------------- in place
+
+
+def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The twin of an activation that writes its result into the input, under the name with an underscore."""
+
+    def twin(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return function(input, *args, inplace=True, **kwargs)
+
+    twin.__name__ = twin.__qualname__ = f"{function.__name__}_"
+    twin.__doc__ = f"In-place version of :func:`{function.__name__}`; returns the input itself."
+    return twin
+
+
+celu_, elu_, hardtanh_, leaky_relu_ = [_in_place(each) for each in (celu, elu, hardtanh, leaky_relu)]
+relu_, rrelu_, selu_, threshold_ = [_in_place(each) for each in (relu, rrelu, selu, threshold)]
 
 
 # ---------------------------------------------------------------------- distributions over classes
