@@ -50,25 +50,25 @@ class RecurrentScan(Op):
         if b_ih is not None:
             z += (b_ih + self.outside(b_hh)) * half
         states = [each.copy() for each in (h0, c0) if each is not None]
-        out, self.kept = self.run(z, xp(x).ascontiguousarray((w_hh * half[:, None]).T), b_hh, w_hr, *states)
+        out, self.kept = self.run(z, xp(x).ascontiguousarray((w_hh * half[:, None]).T), b_hh, w_hr, states)
         return tuple([each.astype(kind, copy=False) for each in (out, *states)])
 
     def outside(self, b_hh: Any) -> Any:
         """The part of b_hh that is simply added to z, and so can be added before the walk."""
         return b_hh
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, *states: Any) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         """All h, and what ``run_back`` needs, first h before each row's step; ``states`` become the last ones.
 
         ``z`` may be overwritten; ``w`` is W_hhᵀ, and in both the logistic gates' numbers are halved.
         """
         raise NotImplementedError
 
-    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], *states: Any) -> tuple[Any, Any, Any]:
+    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
         """∂z, ∂v and ∂W_hr from g, the gradient of all h or None; ``states``, of the last ones, become the first's."""
         raise NotImplementedError
 
-    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
+    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, states: list[Tensor]) -> tuple[Tensor, ...]:
         """The next states, h first, from z, v and the states."""
         raise NotImplementedError
 
@@ -78,10 +78,10 @@ class RecurrentScan(Op):
         inputs = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
         if isinstance(x, Tensor):
             return self._recorded(g, inputs)
-        g, *last = [*g, *[None] * (3 - len(g))]  # the list ends with the last gradient that there is
-        states = [_arriving(one, each) for one, each in zip(last, (h0, c0), strict=True) if each is not None]
-        x, w_ih, w_hh, w_hr, g = _widened(x, w_ih, w_hh, w_hr, g)
-        dz, dv, d_hr = self.run_back(g, w_hh, w_hr, kept, *states)
+        g_out, g_h, g_c = [*g, *[None] * (3 - len(g))]  # the list ends with the last gradient that there is
+        states = [_arriving(one, each) for one, each in ((g_h, h0), (g_c, c0)) if each is not None]
+        x, w_ih, w_hh, w_hr, g_out = _widened(x, w_ih, w_hh, w_hr, g_out)
+        dz, dv, d_hr = self.run_back(g_out, w_hh, w_hr, kept, states)
         needs = self.needs
         found = (
             dz.dot(w_ih) if needs[0] else None,
@@ -117,7 +117,7 @@ class RecurrentScan(Op):
         found = {}
         for here, active in self.steps:
             held = [each[:active] for each in states]
-            new = self.cell(z[here], linear(held[0], w_hh, b_hh), w_hr, *held)
+            new = self.cell(z[here], linear(held[0], w_hh, b_hh), w_hr, held)
             found[here.start] = new[0]
             states = [cat([one, each[active:]]) for one, each in zip(new, states, strict=True)]
         return (cat([found[start] for start in sorted(found)]), *states)
@@ -142,15 +142,15 @@ class ElmanScan(RecurrentScan):
     def __init__(self, steps: Steps, rectified: bool) -> None:
         self.steps, self.rectified = steps, rectified
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, *states: Any) -> tuple[Any, tuple[Any, ...]]:
-        before = kernels.elman_scan(z, w, *states, self.steps, self.rectified)
+    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+        before = kernels.elman_scan(z, w, states[0], self.steps, self.rectified)
         return z.copy(), (before, z)  # a copy, since the user may write to the result
 
-    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], *states: Any) -> tuple[Any, Any, Any]:
-        dz = kernels.elman_scan_back(*states, g, kept[1], w_hh, self.steps, self.rectified)
+    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
+        dz = kernels.elman_scan_back(states[0], g, kept[1], w_hh, self.steps, self.rectified)
         return dz, dz, None
 
-    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
+    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, states: list[Tensor]) -> tuple[Tensor, ...]:
         return (relu(z + v) if self.rectified else tanh(z + v),)
 
 
@@ -163,17 +163,19 @@ class LSTMScan(RecurrentScan):
     __slots__ = ()
     halves = HALVES["lstm"]
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, *states: Any) -> tuple[Any, tuple[Any, ...]]:
-        out, before, cell_before, bent = kernels.lstm_scan(z, w, None if w_hr is None else w_hr.T, *states, self.steps)
+    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+        h, c = states
+        out, before, cell_before, bent = kernels.lstm_scan(z, w, None if w_hr is None else w_hr.T, h, c, self.steps)
         return out, (before, z, cell_before, bent)
 
-    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], *states: Any) -> tuple[Any, Any, Any]:
+    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
         _, gates, cell_before, bent = kept
-        dz, dh = kernels.lstm_scan_back(*states, g, gates, cell_before, bent, w_hh, w_hr, self.steps)
-        d_hr = dh.T.dot(gates[:, -bent.shape[1] :] * bent) if self.needs[7] else None
+        dh, dc = states
+        dz, pulled = kernels.lstm_scan_back(dh, dc, g, gates, cell_before, bent, w_hh, w_hr, self.steps)
+        d_hr = pulled.T.dot(gates[:, -bent.shape[1] :] * bent) if self.needs[7] else None
         return dz, dz, d_hr
 
-    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
+    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, states: list[Tensor]) -> tuple[Tensor, ...]:
         i, f, n, o = chunk(z + v, 4, 1)
         c = sigmoid(f) * states[1] + sigmoid(i) * tanh(n)
         h = sigmoid(o) * tanh(c)
@@ -181,7 +183,7 @@ class LSTMScan(RecurrentScan):
 
 
 class GRUScan(RecurrentScan):
-    """r = σ(z_r + v_r);  u = σ(z_u + v_u);  n = tanh(z_n + r∘v_n);  h = (1 − u)∘n + u∘h₋₁          ∂: ``gru_scan_back``"""
+    """r, u = σ(z + v);  n = tanh(z_n + r∘v_n);  h = (1 − u)∘n + u∘h₋₁          ∂: see ``gru_scan_back``"""
 
     __slots__ = ()
     halves = HALVES["gru"]
@@ -191,19 +193,19 @@ class GRUScan(RecurrentScan):
         known[-(len(b_hh) // 3) :] = 0
         return known
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, *states: Any) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         hidden = len(w)
         bias = xp(z).zeros(hidden, z.dtype) if b_hh is None else b_hh[-hidden:]
-        out, before, inner = kernels.gru_scan(z, w, bias, *states, self.steps)
+        out, before, inner = kernels.gru_scan(z, w, bias, states[0], self.steps)
         return out, (before, z, inner)
 
-    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], *states: Any) -> tuple[Any, Any, Any]:
+    def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
         before, gates, inner = kept
-        dv, dn = kernels.gru_scan_back(*states, g, gates, before, inner, w_hh, self.steps)
+        dv, dn = kernels.gru_scan_back(states[0], g, gates, before, inner, w_hh, self.steps)
         dz = xp(dv).concatenate([dv[:, : -dn.shape[1]], dn], axis=1)
         return dz, dv, None
 
-    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
+    def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, states: list[Tensor]) -> tuple[Tensor, ...]:
         (z_r, z_u, z_n), (v_r, v_u, v_n) = chunk(z, 3, 1), chunk(v, 3, 1)
         u = sigmoid(z_u + v_u)
         n = tanh(z_n + sigmoid(z_r + v_r) * v_n)

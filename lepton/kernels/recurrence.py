@@ -185,14 +185,18 @@ def lstm_scan_back(
 
 def _lstm_factors(gates: Any, cell_before: Any, bent: Any, dz: Any, through: Any) -> None:
     """What ∂c and ∂h are multiplied by in :func:`lstm_scan_back`, for some rows at once."""
-    hidden = bent.shape[1]
-    i, f, n, o = _gates(gates, hidden)
+    module, hidden = xp(gates), bent.shape[1]
+    i, _, n, o = _gates(gates, hidden)
     for_i, for_f, for_n, for_o = _gates(dz, hidden)
-    for_i[...] = (1 - i) * i * n
-    for_f[...] = (1 - f) * f * cell_before
+    module.subtract(1, gates, out=dz)
+    dz *= gates
     for_n[...] = (1 - n * n) * i
-    for_o[...] = (1 - o) * o * bent
-    through[...] = (1 - bent * bent) * o
+    for_i *= n
+    for_f *= cell_before
+    for_o *= bent
+    module.multiply(bent, bent, out=through)
+    module.subtract(1, through, out=through)
+    through *= o
 
 
 # ---------------------------------------------------------------------- gated recurrent unit
@@ -261,10 +265,13 @@ def gru_scan_back(dh: Any, g: Any, gates: Any, before: Any, inner: Any, w: Any, 
 
 def _gru_factors(gates: Any, before: Any, inner: Any, dz: Any, dn: Any) -> None:
     """What ∂h is multiplied by in :func:`gru_scan_back`, for some rows at once."""
-    hidden = inner.shape[1]
-    r, u, n = _gates(gates, hidden)
+    module, hidden = xp(gates), inner.shape[1]
+    r, _, n = _gates(gates, hidden)
     for_r, for_u, for_q = _gates(dz, hidden)
-    dn[...] = (1 - u) * (1 - n * n)
-    for_q[...] = dn * r
-    for_r[...] = for_q * (1 - r) * inner
-    for_u[...] = (before - n) * (1 - u) * u
+    module.subtract(1, gates, out=dz)
+    module.multiply(for_u, 1 - n * n, out=dn)
+    dz *= gates
+    for_r *= inner
+    for_r *= dn
+    for_u *= before - n
+    module.multiply(dn, r, out=for_q)
