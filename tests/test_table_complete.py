@@ -14,7 +14,7 @@ from lepton.autograd.registry import TABLE
 from tests.table import entries
 from tests.table._elsewhere import ELSEWHERE
 
-ROOMS = ("", "linalg", "special", "nn.functional", "nn", "nn.init")
+ROOMS = ("", "linalg", "special", "nn.functional", "nn", "nn.init", "nn.utils.rnn")
 
 
 def find(path: str) -> Any:

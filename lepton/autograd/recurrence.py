@@ -7,6 +7,7 @@ out step by step in ordinary ops and differentiated, so that derivatives of any 
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar
 
 from lepton.autograd.engine import grad
@@ -78,7 +79,7 @@ class RecurrentScan(Op):
         inputs = (x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
         if isinstance(x, Tensor):
             return self._recorded(g, inputs)
-        g_out, g_h, g_c = [*g, *[None] * (3 - len(g))]  # the list ends with the last gradient that there is
+        g_out, g_h, g_c = itertools.islice(itertools.chain(g, (None, None)), 3)  # g ends with its last gradient
         states = [_arriving(one, each) for one, each in ((g_h, h0), (g_c, c0)) if each is not None]
         x, w_ih, w_hh, w_hr, g_out = _widened(x, w_ih, w_hh, w_hr, g_out)
         dz, dv, d_hr = self.run_back(g_out, w_hh, w_hr, kept, states)

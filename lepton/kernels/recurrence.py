@@ -46,9 +46,10 @@ def _blocks(steps: Steps, width: int) -> Iterator[tuple[slice, Steps]]:
             first, count = last, 0
 
 
-def _gates(rows: Any, hidden: int) -> list[Any]:
-    """The gates of some rows, side by side in memory, each for itself."""
-    return [rows[:, start : start + hidden] for start in range(0, rows.shape[1], hidden)]
+def _gates(rows: Any, count: int) -> list[Any]:
+    """The gates of some rows, which lie side by side, each for itself."""
+    hidden = rows.shape[1] // count
+    return [rows[:, k * hidden : (k + 1) * hidden] for k in range(count)]
 
 
 def _room(like: Any, *shape: int) -> Any:
@@ -132,7 +133,7 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
         module.tanh(row, out=row)
         row *= half
         row += rest
-        i, f, n, o = _gates(row, hidden)
+        i, f, n, o = _gates(row, 4)
         cell *= f
         module.multiply(i, n, out=term)
         cell += term
@@ -162,7 +163,7 @@ def lstm_scan_back(
     module, hidden = xp(gates), dc.shape[1]
     dz, through, scratch = _room(gates, *gates.shape), _room(bent, *bent.shape), _room(dc, *dc.shape)
     pulled = None if projection is None else _room(gates, len(gates), dh.shape[1])
-    apart = dz.reshape(-1, 4, hidden)
+    apart = dz.reshape(len(dz), 4, hidden)
     for rows, block in _blocks(steps[::-1], hidden):
         _lstm_factors(gates[rows], cell_before[rows], bent[rows], dz[rows], through[rows])
         for here, active in block:
@@ -185,9 +186,9 @@ def lstm_scan_back(
 
 def _lstm_factors(gates: Any, cell_before: Any, bent: Any, dz: Any, through: Any) -> None:
     """What ∂c and ∂h are multiplied by in :func:`lstm_scan_back`, for some rows at once."""
-    module, hidden = xp(gates), bent.shape[1]
-    i, _, n, o = _gates(gates, hidden)
-    for_i, for_f, for_n, for_o = _gates(dz, hidden)
+    module = xp(gates)
+    i, _, n, o = _gates(gates, 4)
+    for_i, for_f, for_n, for_o = _gates(dz, 4)
     module.subtract(1, gates, out=dz)
     dz *= gates
     for_n[...] = (1 - n * n) * i
@@ -248,7 +249,7 @@ def gru_scan_back(dh: Any, g: Any, gates: Any, before: Any, inner: Any, w: Any, 
     """
     module, hidden = xp(gates), dh.shape[1]
     dz, dn, scratch = _room(gates, *gates.shape), _room(inner, *inner.shape), _room(dh, *dh.shape)
-    apart = dz.reshape(-1, 3, hidden)
+    apart = dz.reshape(len(dz), 3, hidden)
     for rows, block in _blocks(steps[::-1], hidden):
         _gru_factors(gates[rows], before[rows], inner[rows], dz[rows], dn[rows])
         for here, active in block:
@@ -265,9 +266,9 @@ def gru_scan_back(dh: Any, g: Any, gates: Any, before: Any, inner: Any, w: Any, 
 
 def _gru_factors(gates: Any, before: Any, inner: Any, dz: Any, dn: Any) -> None:
     """What ∂h is multiplied by in :func:`gru_scan_back`, for some rows at once."""
-    module, hidden = xp(gates), inner.shape[1]
-    r, _, n = _gates(gates, hidden)
-    for_r, for_u, for_q = _gates(dz, hidden)
+    module = xp(gates)
+    r, _, n = _gates(gates, 3)
+    for_r, for_u, for_q = _gates(dz, 3)
     module.subtract(1, gates, out=dz)
     module.multiply(for_u, 1 - n * n, out=dn)
     dz *= gates

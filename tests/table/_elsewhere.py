@@ -14,5 +14,6 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "nn/test_module_containers.py": (
         "nn.ModuleDict", "nn.ModuleList", "nn.ParameterDict", "nn.ParameterList", "nn.Sequential",
     ),
+    "nn/test_packed_sequence.py": ("nn.utils.rnn.PackedSequence",),
     "test_house.py": ("set_default_dtype", "set_grad_enabled"),
 }  # fmt: skip
