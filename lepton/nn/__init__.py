@@ -11,6 +11,7 @@ from lepton.nn.module_containers import ModuleDict, ModuleList, ParameterDict, P
 from lepton.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
+    from lepton.nn import modules as modules
     from lepton.nn import utils as utils
 
 __all__ = [
@@ -27,7 +28,7 @@ __all__ = [
     *layers.__all__,
 ]
 
-_ON_FIRST_USE = ("utils",)
+_ON_FIRST_USE = ("modules", "utils")
 
 
 def __getattr__(name: str) -> Any:
