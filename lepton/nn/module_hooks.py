@@ -201,6 +201,12 @@ class BackwardHooks:
         if self.entered:
             self.grad_output = grads
             return grads
+        if self.full:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                f"inputs require gradients (on {type(self.module).__name__}).",
+                stacklevel=6,
+            )
         for hook in self.full:
             answer = hook(self.module, (None,) * self.inputs, grads)
             if answer is not None and not (isinstance(answer, tuple) and all(each is None for each in answer)):
@@ -308,6 +314,8 @@ def register_module_module_registration_hook(hook: Callable[..., Any]) -> Remova
 
 def registered(module: Any, registry: str, name: str, value: Any) -> Any:
     """What ``module`` enters into one of its registries: ``value``, or what a hook of all modules gave for it."""
+    if value is None and registry == "_parameters":
+        return None  # a name without a parameter; PyTorch shows hooks None for buffers and children alone
     for kind, hook in list(REGISTRATION.values()):
         if kind == registry:
             answer = hook(module, name, value)

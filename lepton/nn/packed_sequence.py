@@ -125,10 +125,11 @@ def step_sizes(packed: PackedSequence) -> tuple[int, ...]:
     """``batch_sizes`` as numbers, checked against the data.
 
     Raises:
-        ShapeError: there are none, they grow from one step to the next, or they do not sum to the data's length.
+        ShapeError: there are none, they grow from one step to the next, or do not sum to the data's length.
     """
     sizes = tuple(packed.batch_sizes.tolist())
-    if not sizes or sorted(sizes, reverse=True) != list(sizes) or sum(sizes) != len(packed.data._data):
+    falling = sorted(sizes, reverse=True) == list(sizes)
+    if not sizes or not falling or sizes[-1] < 0 or sum(sizes) != len(packed.data._data):
         raise ShapeError(
             f"a PackedSequence's batch_sizes must never grow and sum to the length of its data, but they are "
             f"{list(sizes)} and the data {list(packed.data.shape)}; make it with pack_sequence or "
