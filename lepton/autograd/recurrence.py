@@ -87,7 +87,7 @@ class RecurrentScan(Op):
         found = (
             dz.dot(w_ih) if needs[0] else None,
             states[0],
-            states[-1],
+            states[-1],  # c0's, which nobody asks for where there is none
             dz.T.dot(x) if needs[3] else None,
             dv.T.dot(kept[0]) if needs[4] else None,
             total(dz, (0,)) if needs[5] else None,
@@ -166,14 +166,14 @@ class LSTMScan(RecurrentScan):
 
     def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         h, c = states
-        out, before, cell_before, bent = kernels.lstm_scan(z, w, None if w_hr is None else w_hr.T, h, c, self.steps)
-        return out, (before, z, cell_before, bent)
+        out, before, cell_before, tanh_c = kernels.lstm_scan(z, w, None if w_hr is None else w_hr.T, h, c, self.steps)
+        return out, (before, z, cell_before, tanh_c)
 
     def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
-        _, gates, cell_before, bent = kept
+        _, gates, cell_before, tanh_c = kept
         dh, dc = states
-        dz, pulled = kernels.lstm_scan_back(dh, dc, g, gates, cell_before, bent, w_hh, w_hr, self.steps)
-        d_hr = pulled.T.dot(gates[:, -bent.shape[1] :] * bent) if self.needs[7] else None
+        dz, dh_rows = kernels.lstm_scan_back(dh, dc, g, gates, cell_before, tanh_c, w_hh, w_hr, self.steps)
+        d_hr = dh_rows.T.dot(gates[:, -tanh_c.shape[1] :] * tanh_c) if self.needs[7] else None
         return dz, dz, d_hr
 
     def cell(self, z: Tensor, v: Tensor, w_hr: Tensor | None, states: list[Tensor]) -> tuple[Tensor, ...]:

@@ -5,14 +5,13 @@ each step its rows and their number, the sequences that are still running. The s
 of which a step reads and writes the first rows; so sequences of different lengths, either direction, and the way back
 are all the same loop. What does not wait for the step before is computed in large products outside of it.
 
-The logistic function is taken as σ(x) = ½ + ½·tanh(x/2), so that one tanh serves all gates and nothing overflows.
-Weights and biases come with the rows of logistic gates halved already (``HALVES``).
+The logistic function is taken as σ(x) = ½ + ½·tanh(x/2), so that one tanh serves all gates and nothing overflows; it is
+exact to a rounding of 1. Weights and biases come with the rows of logistic gates halved already (``HALVES``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 from lepton.backend.devices import xp
@@ -24,7 +23,6 @@ HALVES = {"elman": (1.0,), "lstm": (0.5, 0.5, 1.0, 0.5), "gru": (0.5, 0.5, 1.0)}
 BLOCK = 1 << 14  # elements of a state for which a derivative's factors are computed at a time, in the cache
 
 
-@lru_cache(maxsize=256)
 def walk(sizes: tuple[int, ...], reverse: bool) -> Steps:
     """The steps through sequences of which ``sizes[t]`` have an element at time t, a number that never grows."""
     found, start = [], 0
@@ -91,16 +89,16 @@ def elman_scan_back(dh: Any, g: Any, out: Any, w: Any, steps: Steps, rectified: 
     ∂z = (g + ∂h)∘φ′ and ∂h ← ∂z·w, from the last step to the first; ``w`` is not transposed.
     """
     module = xp(out)
-    dz = module.zeros(out.shape, out.dtype) if rectified else 1 - out * out
-    alive = ~(out <= 0)
+    slope = ~(out <= 0) if rectified else 1 - out * out
+    dz = module.zeros(out.shape, out.dtype)
     for here, active in reversed(steps):
         row, state = dz[here], dh[:active]
         if g is not None:
             state += g[here]
         if rectified:
-            module.copyto(row, state, where=alive[here])
+            module.copyto(row, state, where=slope[here])
         else:
-            row *= state
+            module.multiply(state, slope[here], out=row)
         row.dot(w, out=state)
     return dz
 
@@ -122,7 +120,7 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
     """
     module, rows, hidden = xp(z), len(z), c.shape[1]
     out, before, cell_before = _room(z, rows, h.shape[1]), _room(z, rows, h.shape[1]), _room(z, rows, hidden)
-    bent, product, scratch = _room(z, rows, hidden), _room(z, len(h), z.shape[1]), _room(c, *c.shape)
+    tanh_c, product, scratch = _room(z, rows, hidden), _room(z, len(h), z.shape[1]), _room(c, *c.shape)
     half = module.asarray(HALVES["lstm"], z.dtype).repeat(hidden)
     rest = 1 - half
     for here, active in steps:
@@ -137,7 +135,7 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
         cell *= f
         module.multiply(i, n, out=term)
         cell += term
-        seen = bent[here]
+        seen = tanh_c[here]
         module.tanh(cell, out=seen)
         if projection is None:
             module.multiply(o, seen, out=state)
@@ -145,12 +143,12 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
             module.multiply(o, seen, out=term)
             term.dot(projection, out=state)
         out[here] = state
-    return out, before, cell_before, bent
+    return out, before, cell_before, tanh_c
 
 
 @kernel
 def lstm_scan_back(
-    dh: Any, dc: Any, g: Any, gates: Any, cell_before: Any, bent: Any, w: Any, projection: Any, steps: Steps
+    dh: Any, dc: Any, g: Any, gates: Any, cell_before: Any, tanh_c: Any, w: Any, projection: Any, steps: Steps
 ) -> tuple[Any, Any]:
     """∂z of the four gates, and with a projection ∂h of each row (else None).
 
@@ -161,18 +159,18 @@ def lstm_scan_back(
         ∂z_f = ∂c∘c₋₁∘f(1 − f);   ∂z_n = ∂c∘i∘(1 − n²);   ∂c ← ∂c∘f;   ∂h ← ∂z·w
     """
     module, hidden = xp(gates), dc.shape[1]
-    dz, through, scratch = _room(gates, *gates.shape), _room(bent, *bent.shape), _room(dc, *dc.shape)
-    pulled = None if projection is None else _room(gates, len(gates), dh.shape[1])
+    dz, through, scratch = _room(gates, *gates.shape), _room(tanh_c, *tanh_c.shape), _room(dc, *dc.shape)
+    dh_rows = None if projection is None else _room(gates, len(gates), dh.shape[1])
     apart = dz.reshape(len(dz), 4, hidden)
     for rows, block in _blocks(steps[::-1], hidden):
-        _lstm_factors(gates[rows], cell_before[rows], bent[rows], dz[rows], through[rows])
+        _lstm_factors(gates[rows], cell_before[rows], tanh_c[rows], dz[rows], through[rows])
         for here, active in block:
             row, state, cell, term = dz[here], dh[:active], dc[:active], scratch[:active]
             if g is not None:
                 state += g[here]
             top = state
-            if pulled is not None:
-                pulled[here] = state
+            if dh_rows is not None:
+                dh_rows[here] = state
                 top = state.dot(projection)
             module.multiply(top, through[here], out=term)
             cell += term
@@ -181,10 +179,10 @@ def lstm_scan_back(
             last *= top
             cell *= gates[here, hidden : 2 * hidden]
             row.dot(w, out=state)
-    return dz, pulled
+    return dz, dh_rows
 
 
-def _lstm_factors(gates: Any, cell_before: Any, bent: Any, dz: Any, through: Any) -> None:
+def _lstm_factors(gates: Any, cell_before: Any, tanh_c: Any, dz: Any, through: Any) -> None:
     """What ∂c and ∂h are multiplied by in :func:`lstm_scan_back`, for some rows at once."""
     module = xp(gates)
     i, _, n, o = _gates(gates, 4)
@@ -194,8 +192,8 @@ def _lstm_factors(gates: Any, cell_before: Any, bent: Any, dz: Any, through: Any
     for_n[...] = (1 - n * n) * i
     for_i *= n
     for_f *= cell_before
-    for_o *= bent
-    module.multiply(bent, bent, out=through)
+    for_o *= tanh_c
+    module.multiply(tanh_c, tanh_c, out=through)
     module.subtract(1, through, out=through)
     through *= o
 

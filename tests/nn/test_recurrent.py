@@ -206,9 +206,9 @@ def test_frozen_weights_get_no_gradients() -> None:
 
 def test_states_of_another_kind_are_refused() -> None:
     with pytest.raises(ArgumentTypeError, match="must be a pair of tensors"):
-        nn.LSTM(3, 2)(lepton.ones(4, 3), lepton.ones(1, 2))  # type: ignore[arg-type]
+        nn.LSTM(3, 2)(lepton.ones(4, 3), lepton.ones(1, 2))
     with pytest.raises(ArgumentTypeError, match="must be a pair of tensors"):
-        nn.LSTMCell(3, 2)(lepton.ones(4, 3), lepton.ones(4, 2))  # type: ignore[arg-type]
+        nn.LSTMCell(3, 2)(lepton.ones(4, 3), lepton.ones(4, 2))
     with pytest.raises(ArgumentTypeError, match="must be Tensor, not list"):
         nn.GRU(3, 2)(lepton.ones(4, 3), [1])
     with pytest.raises(DTypeError, match=r"the input is lepton\.float32 and a state is lepton\.float64"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.ops.arguments import check_tensor
@@ -16,7 +15,7 @@ from lepton.autograd.ops.shape import reshape, squeeze, transpose, unsqueeze
 from lepton.autograd.recurrence import ElmanScan, GRUScan, LSTMScan, RecurrentScan
 from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
-from lepton.kernels.recurrence import Steps, walk
+from lepton.kernels.recurrence import walk
 from lepton.nn import functional as F
 from lepton.nn import init
 from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter
@@ -26,11 +25,11 @@ from lepton.nn.parameter import Parameter
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
-SCANS: dict[str, tuple[int, Callable[[Steps], RecurrentScan]]] = {  # how many gates, and the op
-    "RNN_TANH": (1, lambda steps: ElmanScan(steps, False)),
-    "RNN_RELU": (1, lambda steps: ElmanScan(steps, True)),
-    "LSTM": (4, LSTMScan),
-    "GRU": (3, GRUScan),
+SCANS: dict[str, tuple[type[RecurrentScan], dict[str, Any]]] = {  # for each mode the op and its settings
+    "RNN_TANH": (ElmanScan, {"rectified": False}),
+    "RNN_RELU": (ElmanScan, {"rectified": True}),
+    "LSTM": (LSTMScan, {}),
+    "GRU": (GRUScan, {}),
 }
 
 
@@ -76,12 +75,12 @@ class RNNBase(Module):
 
     def _check_settings(self) -> None:
         p: Any = self.dropout
-        if not isinstance(p, numbers.Number) or isinstance(p, bool) or not 0 <= p <= 1:  # type: ignore[operator]
+        if not isinstance(p, numbers.Real) or isinstance(p, bool) or not 0 <= p <= 1:
             raise ArgumentError(
-                f"dropout should be a number in range [0, 1] representing the probability of an element being zeroed, "
+                "dropout should be a number in range [0, 1] representing the probability of an element being zeroed, "
                 f"not {p!r}"
             )
-        if p > 0 and self.num_layers == 1:  # type: ignore[operator]
+        if p > 0 and self.num_layers == 1:
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
                 f"num_layers greater than 1, but got dropout={p} and num_layers={self.num_layers}",
@@ -102,7 +101,7 @@ class RNNBase(Module):
             raise ArgumentError(f"Unrecognized RNN mode: {self.mode}; there are {', '.join(SCANS)}")
 
     def _add_weights(self, layer: int, suffix: str, device: DeviceLike, dtype: DType) -> None:
-        gates, width = SCANS[self.mode][0] * self.hidden_size, self._width
+        gates, width = len(SCANS[self.mode][0].halves) * self.hidden_size, self._width
         shapes: dict[str, tuple[int, ...]] = {
             "weight_ih": (gates, self._directions * width if layer else self.input_size),
             "weight_hh": (gates, width),
@@ -273,13 +272,13 @@ class RNNBase(Module):
     def _through_layers(
         self, rows: Tensor, sizes: tuple[int, ...], states: tuple[Tensor, ...]
     ) -> tuple[Tensor, list[Tensor]]:
-        scan, first = SCANS[self.mode][1], [unbind(each, 0) for each in states]
+        (scan, settings), first = SCANS[self.mode], [unbind(each, 0) for each in states]
         walks = [walk(sizes, False), walk(sizes, True)][: self._directions]
         last = []
         for layer in range(self.num_layers):
             outputs = []
             for place, steps in enumerate(walks, layer * len(walks)):
-                out, *ends = scan(steps)(rows, *self._inputs_of(place, [each[place] for each in first]))
+                out, *ends = scan(steps, **settings)(rows, *self._inputs_of(place, [each[place] for each in first]))
                 outputs.append(out)
                 last.append(ends)
             rows = outputs[0] if len(outputs) == 1 else cat(outputs, 1)
