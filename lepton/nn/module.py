@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from lepton.autograd.hooks import RemovableHandle
 from lepton.autograd.ops.conversion import parse_to
+from lepton.autograd.ops.creation import empty_like
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
@@ -20,7 +21,7 @@ from lepton.errors import (
     StateDictError,
 )
 from lepton.nn import module_state
-from lepton.nn.module_hooks import ModuleHooks
+from lepton.nn.module_hooks import COMMON, REGISTRATION, ModuleHooks, call_with_hooks, registered
 from lepton.nn.module_state import IncompatibleKeys
 from lepton.nn.module_text import in_parentheses, indented, name_layer, type_name
 from lepton.nn.parameter import Buffer, Parameter
@@ -69,9 +70,9 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._hooks is None:
+            if self._hooks is None and not COMMON:
                 return self.forward(*args, **kwargs)
-            return self._hooks.call(self, args, kwargs)
+            return call_with_hooks(self, args, kwargs)
         except LeptonError as error:
             name_layer(error, self)
             raise
@@ -93,13 +94,13 @@ class Module:
         elif isinstance(value, Module):
             self._need_init("_modules", "module")
             self._forget(name, "_modules")
-            self._modules[name] = value
+            self._enter("_modules", name, value)
         elif name in own.get("_modules", ()):
             if value is not None:
                 raise ArgumentTypeError(
                     f"cannot assign '{type_name(value)}' as child module '{name}' (lepton.nn.Module or None expected)"
                 )
-            self._modules[name] = None
+            self._enter("_modules", name, None)
         elif isinstance(value, Buffer) or name in own.get("_buffers", ()):
             self._set_buffer(name, value)
         elif name in REGISTRIES:
@@ -118,7 +119,10 @@ class Module:
             self._forget(name, "_buffers")
             self.register_buffer(name, value, value.persistent)
         else:
-            self._buffers[name] = value
+            self._enter("_buffers", name, value)
+
+    def _enter(self, registry: str, name: str, value: Any) -> None:
+        self.__dict__[registry][name] = registered(self, registry, name, value) if REGISTRATION else value
 
     def _replace_registry(self, registry: str, items: Mapping[str, Any]) -> None:
         listed = dict(items)  # they may be the present ones, which are cleared next
@@ -188,7 +192,7 @@ class Module:
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. "
                 f"To express '{name}' as a function of another Tensor, compute the value in the forward() method."
             )
-        self._parameters[name] = param
+        self._enter("_parameters", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Enter a tensor that is state but is not learnt; with ``persistent`` it is part of the state_dict.
@@ -203,7 +207,7 @@ class Module:
             raise ArgumentTypeError(
                 f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (lepton.Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._enter("_buffers", name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -224,7 +228,7 @@ class Module:
             raise ArgumentTypeError(f"{type_name(module)} is not a Module subclass")
         self._need_init("_modules", "module")
         self._check_name("module", name, "_modules")
-        self._modules[name] = module
+        self._enter("_modules", name, module)
 
     def _check_name(self, what: str, name: Any, registry: str) -> None:
         if not isinstance(name, str):
@@ -252,9 +256,9 @@ class Module:
             if module is not None:
                 yield from module.named_modules(seen, f"{prefix}.{name}" if prefix else name, remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        """This module and everything in it, each once."""
-        for _, module in self.named_modules():
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and everything in it, each once, or with ``remove_duplicate=False`` as often as it is there."""
+        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -320,18 +324,22 @@ class Module:
                 raise ModuleAttributeError(f"`{name}` is not an nn.Module")
         return module
 
-    def set_submodule(self, target: str, module: Module) -> None:
-        """Put ``module`` in the place of the dotted name ``target``.
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put ``module`` in the place of the dotted name ``target``; with ``strict`` there must be one already.
 
         Raises:
-            ModuleAttributeError: the module that is to hold it does not exist. ArgumentError: ``target`` is empty.
+            ModuleAttributeError: the module that is to hold it does not exist, or what it replaces is no module.
+            ArgumentError: ``target`` is empty, or ``module`` is no module.
         """
         if target == "":
             raise ArgumentError("Cannot set the submodule without a target name!")
         if not isinstance(module, Module):
             raise ArgumentError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
-        setattr(self.get_submodule(path), name, module)
+        parent = self.get_submodule(path)
+        if strict or hasattr(parent, name):
+            parent.get_submodule(name)
+        setattr(parent, name, module)
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter of the dotted name ``target``.
@@ -432,6 +440,14 @@ class Module:
     def cuda(self, device: int | devices.device | None = None) -> Self:
         """Move parameters and buffers to a CUDA device, in place; returns itself."""
         return self.to("cuda" if device is None else device)
+
+    def to_empty(self, *, device: devices.device | str | int | None, recurse: bool = True) -> Self:
+        """Put tensors whose elements have no values yet in the place of parameters and buffers; returns itself.
+
+        Args:
+            device: where they are to be, None for where they are. recurse: those of all modules in this one too.
+        """
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def train(self, mode: bool = True) -> Self:
         """Choose training mode (or with False evaluation mode) for this module and all in it; returns itself.

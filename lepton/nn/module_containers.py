@@ -500,6 +500,11 @@ class ParameterDict(_ParameterContainer):
         made.update(other)
         return made
 
+    def __ror__(self, other: ParameterDict) -> ParameterDict:
+        made = other.copy()
+        made.update(self)
+        return made
+
     def __ior__(self, other: ParameterDict) -> Self:
         self.update(other)
         return self

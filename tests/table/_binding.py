@@ -209,7 +209,8 @@ class Bound:
             found = self.library.find(value.path)
             return lambda: found
         if isinstance(value, Make):
-            return lambda: value.build(self.library.root)
+            made = [self._bind(each, wanted, f"{where}, part {k}") for k, each in enumerate(value.parts)]
+            return lambda: value.build(self.library.root, *[part() for part in made])
         return lambda: value
 
     def _bind_array(self, array: Array, wanted: bool, where: str) -> Callable[[], Any]:

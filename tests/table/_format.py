@@ -26,9 +26,13 @@ class Attr:
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """An argument that each framework builds for itself: ``Make(lambda lib: lib.Generator().manual_seed(0))``."""
+    """An argument that each framework builds for itself: ``Make(lambda lib: lib.Generator().manual_seed(0))``.
 
-    build: Callable[[Any], Any]
+    ``parts`` are arguments as a call has them, and come after ``lib``; floating arrays among them are differentiated.
+    """
+
+    build: Callable[..., Any]
+    parts: tuple[Any, ...] = ()
 
 
 class Call:

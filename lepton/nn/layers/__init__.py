@@ -10,6 +10,8 @@ from lepton.nn.layers import (
     loss,
     normalization,
     pooling,
+    recurrent,
+    recurrent_cell,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
@@ -20,9 +22,23 @@ from lepton.nn.layers.linear import *  # noqa: F403
 from lepton.nn.layers.loss import *  # noqa: F403
 from lepton.nn.layers.normalization import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
+from lepton.nn.layers.recurrent import *  # noqa: F403
+from lepton.nn.layers.recurrent_cell import *  # noqa: F403
 
 __all__ = [
     name
-    for family in (activation, convolution, dropout, embedding, flatten, linear, loss, normalization, pooling)
+    for family in (
+        activation,
+        convolution,
+        dropout,
+        embedding,
+        flatten,
+        linear,
+        loss,
+        normalization,
+        pooling,
+        recurrent,
+        recurrent_cell,
+    )
     for name in family.__all__
 ]

@@ -1,0 +1,5 @@
+"""Utilities around modules and their parameters."""
+
+from lepton.nn.utils import rnn
+
+__all__ = ["rnn"]
