@@ -17,6 +17,7 @@ EXPECTED = {
     "PlaceError": IndexError,
     "ArgumentError": ValueError,
     "ArgumentTypeError": TypeError,
+    "ContractError": AssertionError,
     "ModuleNameError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,

@@ -2,6 +2,7 @@
 
 from lepton.nn.layers import (
     activation,
+    attention,
     convolution,
     dropout,
     embedding,
@@ -10,8 +11,10 @@ from lepton.nn.layers import (
     loss,
     normalization,
     pooling,
+    transformer,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
+from lepton.nn.layers.attention import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
 from lepton.nn.layers.dropout import *  # noqa: F403
 from lepton.nn.layers.embedding import *  # noqa: F403
@@ -20,9 +23,22 @@ from lepton.nn.layers.linear import *  # noqa: F403
 from lepton.nn.layers.loss import *  # noqa: F403
 from lepton.nn.layers.normalization import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
+from lepton.nn.layers.transformer import *  # noqa: F403
 
 __all__ = [
     name
-    for family in (activation, convolution, dropout, embedding, flatten, linear, loss, normalization, pooling)
+    for family in (
+        activation,
+        attention,
+        convolution,
+        dropout,
+        embedding,
+        flatten,
+        linear,
+        loss,
+        normalization,
+        pooling,
+        transformer,
+    )
     for name in family.__all__
 ]
