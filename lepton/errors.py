@@ -70,6 +70,10 @@ class ContractError(LeptonError, AssertionError):
     """Arguments that do not fit together, in the modules for which PyTorch raises AssertionError."""
 
 
+class UnsupportedError(LeptonError, NotImplementedError):
+    """A combination of options that does not exist."""
+
+
 class RecomputationError(LeptonError, RuntimeError):
     """A checkpointed function that did something else when it was run again."""
 

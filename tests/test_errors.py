@@ -24,6 +24,7 @@ EXPECTED = {
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,
+    "UnsupportedError": NotImplementedError,
 }
 
 

@@ -65,6 +65,8 @@ class Part(NamedTuple):
 def parts(shape: tuple[int, ...], keys: int, causal: bool) -> Iterator[Part]:
     """Cut (B, H, L, …) into runs of at most ``BLOCK`` scores (at least one query), by the shape alone."""
     batch, heads, queries = shape[:3]
+    if not keys * queries * heads:
+        return
     rows = min(queries, max(1, BLOCK // keys))
     some = min(heads, max(1, BLOCK // (keys * queries))) if rows == queries else 1
     many = max(1, BLOCK // (keys * queries * heads)) if some == heads else 1
@@ -101,8 +103,8 @@ def _scores(q: Any, k: Any, mask: Any, part: Part, how: Attending) -> Any:
     """The scores of one part from scaled queries."""
     scores = xp(q).matmul(q[part.at], k[(*part.at[:2], part.keys)].swapaxes(-1, -2))
     if how.causal:
-        row = part.at[2].start
-        scores += bias_of(causal_mask(row, *scores.shape[2:], scores), scores)
+        queries, keys = scores.shape[2:]
+        scores += bias_of(causal_mask(part.at[2].start, queries, keys, scores), scores)
     if mask is not None:
         scores += bias_of(part.of(mask), scores)
     return scores
@@ -144,7 +146,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any, how: Attending) -> tuple[Any, A
     q, k, v = widen(q) * how.scale, widen(k), widen(v)
     out = module.zeros((*q.shape[:3], v.shape[3]), q.dtype)
     top, total = module.zeros((*q.shape[:3], 1), q.dtype), module.ones((*q.shape[:3], 1), q.dtype)
-    for part in parts(q.shape, keys, how.causal) if keys else ():
+    for part in parts(q.shape, keys, how.causal):
         weights = _scores(q, k, mask, part, how)
         top[part.at], total[part.at] = _exponentials(weights)
         if how.draw is not None:
@@ -175,7 +177,7 @@ def attention_backward(
     g *= how.gain
     dq, dk, dv = module.zeros_like(q), module.zeros_like(k), module.zeros_like(v)
     dmask = module.zeros(mask.shape, q.dtype) if mask_wanted else None
-    for part in parts(q.shape, keys, how.causal) if keys else ():
+    for part in parts(q.shape, keys, how.causal):
         at = (*part.at[:2], part.keys)
         weights = _scores(q, k, mask, part, how)
         weights -= top[part.at]

@@ -35,7 +35,7 @@ def scaled_dot_product_attention(
         attn_mask: broadcasts to (…, L, S). Bools, true where a query may attend to a key, or numbers that are added
             to the scores, of the query's type or float32. A query that may attend to no key gets zeros.
         dropout_p: the probability with which a weight becomes 0; the others are divided by 1 − dropout_p. It is at
-            work whenever it is positive.
+            work in evaluation too.
         is_causal: let query i attend to the keys 0 … i alone.
         scale: by default 1/√E.
         enable_gqa: key and value may have fewer heads (the third dimension from the end) than query, each of them
@@ -47,7 +47,7 @@ def scaled_dot_product_attention(
     Raises:
         ShapeError: the shapes do not fit, or both a mask and ``is_causal`` are given. DTypeError: the types differ or
             are not floating, or the mask's is none of those above. IndexRangeError: the mask has fewer than two
-            dimensions, or there are no heads to share. ValueRangeError: ``dropout_p`` is greater than 1.
+            dimensions, or there are no heads to share. ValueRangeError: ``dropout_p`` is outside [0, 1].
     """
     tensors = [query, key, value]
     for place, (name, each) in enumerate(zip(("query", "key", "value"), tensors, strict=True)):
@@ -61,14 +61,12 @@ def scaled_dot_product_attention(
     scores = (*batch, queries, key._data.shape[-2])
     mask = None if attn_mask is None else _mask_in_four(attn_mask, scores)
     q, k, v = [_in_four(each, batch) for each in tensors]
-    keep, draw = 1.0, None
-    if dropout_p > 0.0:
-        if dropout_p > 1.0:
-            raise ValueRangeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
-        keep, draw = 1.0 - dropout_p, random.current_generator().piece((math.prod(scores) + 1) // 2)
+    if not 0.0 <= dropout_p <= 1.0:
+        raise ValueRangeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    draw = random.current_generator().piece((math.prod(scores) + 1) // 2) if dropout_p else None
     if scale is None:
         scale = 1.0 / math.sqrt(width) if width else 1.0
-    found = Attention(Attending(scale, is_causal, keep, draw))(q, k, v, mask)
+    found = Attention(Attending(scale, is_causal, 1.0 - dropout_p, draw))(q, k, v, mask)
     return found if len(batch) == 2 else found.reshape(*batch, queries, value._data.shape[-1])
 
 
