@@ -66,6 +66,18 @@ class ValueRangeError(LeptonError, RuntimeError):
     """A number outside of its range, in the operations for which PyTorch raises RuntimeError."""
 
 
+class ContractError(LeptonError, AssertionError):
+    """Arguments that do not fit together, in the modules for which PyTorch raises AssertionError."""
+
+
+class UnsupportedError(LeptonError, NotImplementedError):
+    """A combination of options that does not exist."""
+
+
+class RecomputationError(LeptonError, RuntimeError):
+    """A checkpointed function that did something else when it was run again."""
+
+
 class RandomError(LeptonError, RuntimeError):
     """A distribution's parameter outside of its range, or a random state that cannot be read."""
 

@@ -17,12 +17,14 @@ EXPECTED = {
     "PlaceError": IndexError,
     "ArgumentError": ValueError,
     "ArgumentTypeError": TypeError,
+    "ContractError": AssertionError,
     "ModuleNameError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,
+    "UnsupportedError": NotImplementedError,
 }
 
 

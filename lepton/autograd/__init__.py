@@ -18,6 +18,8 @@ from lepton.autograd.state import (
 from lepton.autograd.tensor import Tensor
 
 if TYPE_CHECKING:
+    from lepton.autograd import functional as functional
+    from lepton.autograd import graph as graph
     from lepton.autograd.drawing import draw
     from lepton.autograd.gradcheck import gradcheck, gradgradcheck
 
@@ -28,9 +30,11 @@ __all__ = [
     "detect_anomaly",
     "draw",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
@@ -38,14 +42,17 @@ __all__ = [
     "set_grad_enabled",
 ]
 
+_MODULES = ("functional", "graph")
 _ON_FIRST_USE = {"draw": "drawing", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    if name in _MODULES:
+        return importlib.import_module(f"lepton.autograd.{name}")
+    if name not in _ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"lepton.autograd.{_ON_FIRST_USE[name]}")
     for known, home in _ON_FIRST_USE.items():  # the import set the submodule's own name; the function goes over it
         if home == _ON_FIRST_USE[name]:

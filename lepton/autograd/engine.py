@@ -125,7 +125,7 @@ class _Run:
     whose array belongs to this run alone and may be added to in place.
     """
 
-    __slots__ = ("pending", "owned", "counts", "claimed", "create_graph", "captures", "useful")
+    __slots__ = ("pending", "owned", "counts", "claimed", "create_graph", "captures", "useful", "__weakref__")
 
     def __init__(self, create_graph: bool) -> None:
         self.pending: dict[Any, Any] = {}
@@ -165,14 +165,14 @@ def run(
                 _sum_up(work, edge, gradient)
             else:
                 work.pending[edge] = gradient
-    state = (STATE.grad_enabled, STATE.inference)
-    STATE.grad_enabled, STATE.inference = create_graph, False
+    state = (STATE.grad_enabled, STATE.inference, STATE.run)
+    STATE.grad_enabled, STATE.inference, STATE.run = create_graph, False, work
     token = silence()
     try:
         _walk(work, roots, found)
     finally:
         restore(token)
-        STATE.grad_enabled, STATE.inference = state
+        STATE.grad_enabled, STATE.inference, STATE.run = state
         for node, saved in work.claimed.items():  # ops that an exception kept from running can still be used
             node.saved = saved
     return found

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.inplace import rebase
-from lepton.autograd.op import FORWARD_LINES, UNSHARED, Op
+from lepton.autograd.op import FORWARD_LINES, UNSHARED, Op, pack
 from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend.devices import xp
@@ -264,6 +264,8 @@ def _save(value: Any, ctx: FunctionCtx, inputs: list[Tensor], outputs: list[Tens
     for index, each in enumerate(inputs):
         if each is value and not any(each is dirty for dirty in ctx._dirty):
             code = index
+    if STATE.saved_hooks is not None:
+        return pack(value, code)
     if value._cell is None:
         raise GradError(
             "Inference tensors cannot be saved for backward. To work around you can make a clone to use it in autograd."

@@ -211,6 +211,8 @@ class Op:
                 return (None, UNSHARED, 0, None)
             value = getattr(self, code)
             setattr(self, code, None)
+            if STATE.saved_hooks is not None and is_array(value):
+                return pack(Tensor(value), None)
             return (value, UNSHARED, 0, None)
         if code < 0:
             owner = made[-1 - code]
@@ -220,9 +222,7 @@ class Op:
             if array is None or not isinstance(owner, Tensor) or array is not owner._data:
                 owner = None  # a number, nothing, or a converted copy that nobody else holds
         if STATE.saved_hooks is not None and is_array(array):
-            pack, unpack = STATE.saved_hooks
-            with_cell = owner if owner is not None else Tensor(array)
-            return (pack(with_cell.detach()), unpack, None, code)
+            return pack(Tensor(array) if owner is None else owner, code)
         if owner is None:
             return (array, UNSHARED, 0, code)
         cell = owner._cell
@@ -244,7 +244,7 @@ class Op:
         values = []
         for index, (array, cell, version, _) in enumerate(saved):
             if version is None:
-                array = cell(array)._data
+                array = unpack(array, cell)._data
             elif cell[0] != version:
                 raise self._version_error(index, array, cell[0], version)
             values.append(array)
@@ -329,6 +329,43 @@ class Op:
                     f"not {type(each).__name__}"
                 )
         return device_error(label(type(self)), inputs)
+
+
+def pack(tensor: Tensor, code: Any) -> Saved:
+    """A saved tensor as the hooks that are set want it kept.
+
+    Raises:
+        GradError: the hook writes to the tensor.
+    """
+    assert STATE.saved_hooks is not None
+    pack_hook, unpack_hook = STATE.saved_hooks
+    cell, grad_enabled = tensor._cell, STATE.grad_enabled
+    version = None if cell is None else cell[0]
+    STATE.grad_enabled = False
+    try:
+        packed = pack_hook(tensor)
+    finally:
+        STATE.grad_enabled = grad_enabled
+    if cell is not None and cell[0] != version:
+        raise GradError(
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot "
+            "be modified by in-place operations as this can lead to unexpected side-effects."
+        )
+    return (packed, unpack_hook, None, code)
+
+
+def unpack(packed: Any, unpack_hook: Any) -> Tensor:
+    """The tensor that a hook makes of what its partner kept.
+
+    Raises:
+        ArgumentTypeError: it makes something else.
+    """
+    found = unpack_hook(packed)
+    if not isinstance(found, Tensor):
+        raise ArgumentTypeError(
+            f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
+        )
+    return found
 
 
 def label(op: type[Op]) -> str:

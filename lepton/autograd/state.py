@@ -23,6 +23,8 @@ class State(threading.local):
     anomaly_check_nan = True
     autocast: Any = None
     saved_hooks: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+    saved_hooks_refused: str | None = None  # why no hooks on saved tensors may be set
+    run: Any = None  # the innermost backward that is under way
 
 
 STATE = State()

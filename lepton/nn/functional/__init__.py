@@ -1,20 +1,24 @@
 """The layers' mathematics as functions, under PyTorch's names."""
 
 from lepton.nn.functional import activation as _activation
+from lepton.nn.functional import attention as _attention
 from lepton.nn.functional import convolution as _convolution
 from lepton.nn.functional import dropout as _dropout
 from lepton.nn.functional import embedding as _embedding
 from lepton.nn.functional import linear as _linear
 from lepton.nn.functional import loss as _loss
+from lepton.nn.functional import multihead as _multihead
 from lepton.nn.functional import normalization as _normalization
 from lepton.nn.functional import padding as _padding
 from lepton.nn.functional import pooling as _pooling
 from lepton.nn.functional.activation import *  # noqa: F403
+from lepton.nn.functional.attention import *  # noqa: F403
 from lepton.nn.functional.convolution import *  # noqa: F403
 from lepton.nn.functional.dropout import *  # noqa: F403
 from lepton.nn.functional.embedding import *  # noqa: F403
 from lepton.nn.functional.linear import *  # noqa: F403
 from lepton.nn.functional.loss import *  # noqa: F403
+from lepton.nn.functional.multihead import *  # noqa: F403
 from lepton.nn.functional.normalization import *  # noqa: F403
 from lepton.nn.functional.padding import *  # noqa: F403
 from lepton.nn.functional.pooling import *  # noqa: F403
@@ -23,11 +27,13 @@ __all__ = [
     name
     for family in (
         _activation,
+        _attention,
         _convolution,
         _dropout,
         _embedding,
         _linear,
         _loss,
+        _multihead,
         _normalization,
         _padding,
         _pooling,

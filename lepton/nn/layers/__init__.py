@@ -2,6 +2,7 @@
 
 from lepton.nn.layers import (
     activation,
+    attention,
     convolution,
     dropout,
     embedding,
@@ -12,8 +13,10 @@ from lepton.nn.layers import (
     pooling,
     recurrent,
     recurrent_cell,
+    transformer,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
+from lepton.nn.layers.attention import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
 from lepton.nn.layers.dropout import *  # noqa: F403
 from lepton.nn.layers.embedding import *  # noqa: F403
@@ -24,11 +27,13 @@ from lepton.nn.layers.normalization import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
 from lepton.nn.layers.recurrent import *  # noqa: F403
 from lepton.nn.layers.recurrent_cell import *  # noqa: F403
+from lepton.nn.layers.transformer import *  # noqa: F403
 
 __all__ = [
     name
     for family in (
         activation,
+        attention,
         convolution,
         dropout,
         embedding,
@@ -39,6 +44,7 @@ __all__ = [
         pooling,
         recurrent,
         recurrent_cell,
+        transformer,
     )
     for name in family.__all__
 ]
