@@ -9,7 +9,10 @@ from lepton.nn.layers import (
     linear,
     loss,
     normalization,
+    padding,
     pooling,
+    resizing,
+    synchronized,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
@@ -19,10 +22,26 @@ from lepton.nn.layers.flatten import *  # noqa: F403
 from lepton.nn.layers.linear import *  # noqa: F403
 from lepton.nn.layers.loss import *  # noqa: F403
 from lepton.nn.layers.normalization import *  # noqa: F403
+from lepton.nn.layers.padding import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
+from lepton.nn.layers.resizing import *  # noqa: F403
+from lepton.nn.layers.synchronized import *  # noqa: F403
 
 __all__ = [
     name
-    for family in (activation, convolution, dropout, embedding, flatten, linear, loss, normalization, pooling)
+    for family in (
+        activation,
+        convolution,
+        dropout,
+        embedding,
+        flatten,
+        linear,
+        loss,
+        normalization,
+        padding,
+        pooling,
+        resizing,
+        synchronized,
+    )
     for name in family.__all__
 ]
