@@ -301,3 +301,42 @@ def _turned_around(g: Any, weight: Any, bias: Any, plan: Plan) -> Any:
     padding = tuple([(reach - pad[0], reach - pad[1]) for reach, pad in zip(reaches, plan.pads, strict=True)])
     around = Windows(g.shape, turned.shape, plan.stride, padding, plan.dilation, groups)
     return convolution(g, turned, bias, around)
+
+
+# ---------------------------------------------------------------------- the columns themselves
+
+
+def block_windows(x_shape: Ints, sizes: Ints, stride: Ints, padding: Pads, dilation: Ints) -> Windows:
+    """The windows of a convolution whose output is the columns: one channel for each channel and place of a window."""
+    return Windows(x_shape, (x_shape[1] * prod(sizes), x_shape[1], *sizes), stride, padding, dilation, 1)
+
+
+@kernel
+def unfold(x: Any, windows: Windows) -> Any:
+    """Every patch as a column: (N, C·places, *counts), of which y[n, (c, k), p] = x[n, c, p·stride + k·dilation − before]."""
+    module, plan = xp(x), plan_of(windows, x.dtype.itemsize)
+    out = module.empty((plan.images, windows.weight_shape[0], *plan.counts), x.dtype)
+    for tile, columns in plan.worked(x):
+        part = out[tile.made]
+        made = columns.gather(x[tile.taken])
+        if plan.merged:
+            part[...] = module.moveaxis(made.reshape(part.shape[1], part.shape[0], *tile.counts), 0, 1)
+        else:
+            part[...] = made.reshape(part.shape)
+    return out
+
+
+@kernel
+@in_float32
+def fold(y: Any, windows: Windows) -> Any:
+    """Columns added up where their patches lie: the adjoint of :func:`unfold`."""
+    plan = plan_of(windows, y.dtype.itemsize)
+    out = xp(y).zeros(windows.x_shape, y.dtype)
+    for tile, columns in plan.worked(out):
+        part = out[tile.taken]
+        if plan.direct:
+            part += y[tile.made].reshape(part.shape)
+        else:
+            columns.matrix[...] = _as_matrices(y[tile.made], plan).reshape(columns.matrix.shape)
+            columns.scatter(part)
+    return out

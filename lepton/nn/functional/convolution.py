@@ -12,7 +12,7 @@ from lepton.kernels.convolution import Windows
 from lepton.kernels.windows import Ints, Pads, window_count
 from lepton.nn.functional._sizes import spread
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 
 def conv1d(
@@ -124,6 +124,33 @@ def conv_transpose3d(
         ShapeError: shapes or settings that do not fit. DTypeError: several number types.
     """
     return _transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """:func:`conv1d` with time first: y[t, n, o] = bias[o] + Σ over k, c of weight[k, c, o] · input[t + k − pad, n, c].
+
+    Args:
+        input: (T, N, C). weight: (K, C, O). bias: (O).
+        pad: zeros before and after in time.
+
+    Returns:
+        (T + 2·pad − K + 1, N, O).
+
+    Raises:
+        ShapeError: shapes that do not fit. DTypeError: several number types. ArgumentTypeError: ``pad`` is no int.
+    """
+    for place, (what, each) in enumerate((("input", input), ("weight", weight), ("bias", bias)), 1):
+        check_tensor(each, "conv_tbc", what, place)
+    if type(pad) is not int:
+        raise ArgumentTypeError(f"conv_tbc(): argument 'pad' (position 4) must be int, not {type(pad).__name__}")
+    if input.ndim != 3:
+        raise ShapeError(f"Input must have 3 dims: time, batch, in_channel; but it has the shape {list(input.shape)}")
+    if weight.ndim != 3:
+        raise ShapeError(
+            "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels; but it has the shape "
+            f"{list(weight.shape)}"
+        )
+    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
 
 
 # ---------------------------------------------------------------------- one path for any number of dimensions

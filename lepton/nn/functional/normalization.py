@@ -71,7 +71,7 @@ def batch_norm(
     op = Normalization(Norm(view, (0, 2), (channels, 1), (channels,), eps, True))
     out = op(input, weight, bias)
     if x.size:
-        _update_running(running_mean, running_var, op.statistics, view[0] * view[2], momentum)
+        update_running(running_mean, running_var, op.statistics, view[0] * view[2], momentum)
     return out
 
 
@@ -83,7 +83,7 @@ def _with_running(
     return FixedNormalization(widen(mean._data), 1 / xp(wide).sqrt(wide + eps))(input, weight, bias)
 
 
-def _update_running(mean: Tensor | None, var: Tensor | None, found: Any, count: int, momentum: float) -> None:
+def update_running(mean: Tensor | None, var: Tensor | None, found: Any, count: float, momentum: float) -> None:
     """Let the running statistics follow those of a batch of ``count`` values per channel, in place."""
     for running, batch, factor in ((mean, found[0], 1.0), (var, found[1], count / max(count - 1, 1))):
         if running is None:
@@ -136,7 +136,7 @@ def instance_norm(
     op = Normalization(Norm(view, (2,), (channels, 1), (channels,), eps, True))
     out = op(input, weight, bias)
     if x.size:
-        _update_running(running_mean, running_var, op.statistics, view[2], momentum)
+        update_running(running_mean, running_var, op.statistics, view[2], momentum)
     return out
 
 

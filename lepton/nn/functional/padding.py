@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_tensor
+import numpy as np
+
+from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.padding import ConstantPad
+from lepton.autograd.ops.resampling import Resample
 from lepton.autograd.tensor import Tensor
-from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, ShapeError, ValueRangeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
+from lepton.kernels.resampling import LinearMap, picking
+from lepton.nn.functional._sizes import ints
 
 __all__ = ["pad"]
 
 _MODES = ("constant", "reflect", "replicate", "circular")
+
+Pairs = list[tuple[int, int]]
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
@@ -23,15 +31,18 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             dimensions are padded: 2 or 3 dimensions for two pads, 3 or 4 for four, 4 or 5 for six.
         pad: (left, right, top, bottom, front, back, …): pairs from the last dimension on; negative ones cut off.
         mode: ``"constant"`` puts ``value`` there, ``"reflect"`` the input mirrored at its edge element, ``"replicate"``
-            the edge element, ``"circular"`` the input's other end.
+            the edge element, ``"circular"`` the other end of what is kept of the input.
         value: for ``"constant"``; by default 0.
 
     Raises:
-        ValueRangeError: an odd number of pads, too many, or pads larger than the input allows.
-        ShapeError: pads that do not fit the input's dimensions. ArgumentError: there is no such mode.
+        ValueRangeError: an odd number of pads, or too many; an unknown mode; a value for a mode that has none.
+        ShapeError: pads that do not fit the input's dimensions, or are larger than the mode allows. DTypeError: the
+            input's type does not have ``value``. UnsupportedDTypeError: bool, reflected or replicated.
     """
     check_tensor(input, "pad")
-    shape, pads = input._data.shape, tuple([int(each) for each in pad])
+    if not isinstance(pad, (tuple, list)):
+        raise ArgumentTypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
+    shape, pads = input._data.shape, ints(pad, "pad(): argument 'pad' (position 2)")
     if len(pads) % 2:
         raise ValueRangeError(f"Padding length must be divisible by 2, but it is {len(pads)}")
     if len(pads) > 2 * len(shape):
@@ -40,48 +51,83 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             f"{len(pads)} and input of dimension {len(shape)}"
         )
     if mode not in _MODES:
-        raise ArgumentError(f"Unrecognised padding mode {mode}; there are {', '.join(_MODES)}")
-    pairs = [(0, 0)] * (len(shape) - len(pads) // 2) + list(zip(pads[::2], pads[1::2], strict=True))[::-1]
+        raise ValueRangeError(f"Unrecognised padding mode {mode}; there are {', '.join(_MODES)}")
+    pairs = list(zip(pads[::2], pads[1::2], strict=True))[::-1]
     if mode == "constant":
-        _check_lengths(shape, pairs)
-        return ConstantPad(tuple(pairs), 0 if value is None else value)(input)
-    if value is not None:
-        raise ArgumentError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if len(shape) - len(pads) // 2 not in (1, 2):
+        return _pad_with(input, [(0, 0)] * (len(shape) - len(pairs)) + pairs, 0 if value is None else value)
+    if value:
+        raise ValueRangeError(f'Padding mode "{mode}" doesn\'t take in value argument')
+    if len(shape) - len(pairs) not in (1, 2) or not 1 <= len(pairs) <= 3:
         raise ShapeError(
-            "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: the pads are for "
-            f"{len(pads) // 2} dimensions, and the input has the shape {list(shape)}"
+            f"Padding size {len(pads)} is not supported for {len(shape)}D input tensor: mode {mode!r} takes two pads "
+            "for each dimension after the channels, of which there are one to three"
         )
-    padded: Any = input
-    for dim, pair in enumerate(pairs):
-        if pair != (0, 0):
-            padded = padded.index_select(dim, Tensor(_places(input, dim, pair, mode)))
-    return padded
+    if mode != "circular":
+        _check_mirrored(input, len(pairs), mode)
+    lengths = shape[-len(pairs) :]
+    maps = [_map_around(length, *pair, mode) for length, pair in zip(lengths, pairs, strict=True)]
+    return Resample(tuple(maps))(input)
 
 
-def _check_lengths(shape: tuple[int, ...], pairs: list[tuple[int, int]]) -> None:
-    for length, (before, after) in zip(shape, pairs, strict=True):
-        if length + before + after < 0 or (min(before, after) < 0 and length + min(before, 0) + min(after, 0) < 0):
+def _pad_with(input: Tensor, pairs: Pairs, value: Any) -> Tensor:
+    for length, (before, after) in zip(input._data.shape, pairs, strict=True):
+        if length + before + after < 0 or length + min(before, 0) + min(after, 0) < 0:
             raise ShapeError(
                 f"The input size {length}, plus negative padding {before} and {after}, resulted in a negative output "
-                f"size; the input's shape is {list(shape)}"
+                f"size; the input's shape is {list(input.shape)}"
             )
+    return ConstantPad(tuple(pairs), _in_type(value, input._data.dtype))(input)
 
 
-def _places(input: Tensor, dim: int, pair: tuple[int, int], mode: str) -> Any:
-    """Which elements along ``dim`` the padded input shows."""
-    shape, (before, after) = input._data.shape, pair
-    length, module = shape[dim], xp(input._data)
-    limit = {"reflect": length - 1, "circular": length, "replicate": max(before, after)}[mode]
-    if max(before, after) > limit or length + before + after < 0 or not length:
-        raise ShapeError(
-            f"Padding size should be less than {'' if mode == 'reflect' else 'or equal to '}the corresponding input "
-            f"dimension in mode {mode!r}, but got: padding ({before}, {after}) at dimension {dim} of input "
-            f"{list(shape)}"
+def _in_type(value: Any, kind: Any) -> Any:
+    """The value as a number type has it."""
+    if kind.kind == "b":
+        return bool(value)
+    if kind.kind not in "iu":
+        return value
+    limits = np.iinfo(kind)
+    if not math.isfinite(value) or not limits.min <= int(value) <= limits.max:
+        raise DTypeError(f"value {value} cannot be converted to type {kind.name} without overflow")
+    return int(value)
+
+
+def _check_mirrored(input: Tensor, ndim: int, mode: str) -> None:
+    """What reflecting and replicating refuse beyond what a wrapped input does."""
+    kind, shape = input._data.dtype, input._data.shape
+    if kind.kind == "b":
+        raise UnsupportedDTypeError(
+            f"\"{mode}\" padding not implemented for '{scalar_name(kind)}'; convert the input, as with .to(uint8)"
         )
-    places = module.arange(-before, length + after)
+    if 0 in shape[-ndim - 1 :]:
+        raise ShapeError(
+            f"Expected {ndim + 1}D or {ndim + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero "
+            f"dimensions for input, but got: {list(shape)}"
+        )
+
+
+@lru_cache(maxsize=512)
+def _map_around(length: int, before: int, after: int, mode: str) -> LinearMap | None:
+    """Which elements along a dimension the padded input shows; None if there is nothing to do."""
+    if before == after == 0:
+        return None
+    count, most = length + before + after, max(before, after)
+    kept = length + min(before, 0) + min(after, 0)
+    if count < (mode != "circular") or (mode == "circular" and kept < 0):
+        raise ShapeError(f"input of length {length} is too small: padding ({before}, {after}) leaves {count} elements")
+    if mode == "reflect" and most >= length:
+        raise ShapeError(
+            "Padding size should be less than the corresponding input dimension, but got: padding "
+            f"({before}, {after}) for an input of length {length} in mode 'reflect'"
+        )
+    if mode == "circular" and most > kept:
+        raise ShapeError(
+            f"Padding value causes wrapping around more than once: padding ({before}, {after}) for an input of length "
+            f"{length}"
+        )
+    places = np.arange(-before, length + after)
     if mode == "circular":
-        return places % length
+        first = max(-before, 0)
+        return picking((places - first) % max(kept, 1) + first, length)
     if mode == "replicate":
-        return module.clip(places, 0, length - 1)
-    return (length - 1) - abs((length - 1) - abs(places))
+        return picking(np.clip(places, 0, length - 1), length)
+    return picking((length - 1) - abs((length - 1) - abs(places)), length)

@@ -10,10 +10,13 @@ from lepton.nn.layers import (
     linear,
     loss,
     normalization,
+    padding,
     pooling,
     recurrent,
     recurrent_cell,
     transformer,
+    resizing,
+    synchronized,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
 from lepton.nn.layers.attention import *  # noqa: F403
@@ -24,10 +27,13 @@ from lepton.nn.layers.flatten import *  # noqa: F403
 from lepton.nn.layers.linear import *  # noqa: F403
 from lepton.nn.layers.loss import *  # noqa: F403
 from lepton.nn.layers.normalization import *  # noqa: F403
+from lepton.nn.layers.padding import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
 from lepton.nn.layers.recurrent import *  # noqa: F403
 from lepton.nn.layers.recurrent_cell import *  # noqa: F403
 from lepton.nn.layers.transformer import *  # noqa: F403
+from lepton.nn.layers.resizing import *  # noqa: F403
+from lepton.nn.layers.synchronized import *  # noqa: F403
 
 __all__ = [
     name
@@ -45,6 +51,10 @@ __all__ = [
         recurrent,
         recurrent_cell,
         transformer,
+        padding,
+        pooling,
+        resizing,
+        synchronized,
     )
     for name in family.__all__
 ]

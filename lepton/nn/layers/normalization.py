@@ -139,16 +139,18 @@ class _BatchNorm(_Running):
             if self.momentum is None:
                 factor = 1.0 / float(self.num_batches_tracked)
         tracked = not self.training or self.track_running_stats
-        return F.batch_norm(
+        return self._normalize(
             input,
             self.running_mean if tracked else None,
             self.running_var if tracked else None,
-            self.weight,
-            self.bias,
             self.training or (self.running_mean is None and self.running_var is None),
             factor,
-            self.eps,
         )
+
+    def _normalize(
+        self, input: Tensor, mean: Tensor | None, var: Tensor | None, training: bool, factor: float
+    ) -> Tensor:
+        return F.batch_norm(input, mean, var, self.weight, self.bias, training, factor, self.eps)
 
 
 class BatchNorm1d(_BatchNorm):

@@ -26,6 +26,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
 ]
 
 Lengths = int | tuple[int, ...]
@@ -291,3 +294,55 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """(N, C, D, H, W) → (N, C, *output_size); arguments as :class:`AdaptiveMaxPool1d`, sizes one number or three."""
 
     function = staticmethod(F.adaptive_max_pool3d)
+
+
+class _MaxUnpoolNd(Module):
+    """What the three ways back from maximum pooling share."""
+
+    dims: ClassVar[int]
+    function: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, kernel_size: Lengths, stride: Lengths | None = None, padding: Lengths = 0) -> None:
+        super().__init__()
+        self.kernel_size = repeated(kernel_size, self.dims)
+        self.stride = repeated(kernel_size if stride is None else stride, self.dims)
+        self.padding = repeated(padding, self.dims)
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        """The elements of the input where ``indices`` say that they came from, zeros elsewhere.
+
+        Args:
+            output_size: the lengths of what was pooled (or its whole shape), where the stride leaves several possible.
+        """
+        return self.function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The way back from :class:`MaxPool1d` with ``return_indices=True``: maxima at their places, zeros elsewhere.
+
+    Args:
+        kernel_size, stride, padding: as for the pooling.
+
+    Raises:
+        ShapeError (when called): shapes that do not fit. ArgumentError: an ``output_size`` that cannot be.
+    """
+
+    dims = 1
+    function = staticmethod(F.max_unpool1d)
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The way back from :class:`MaxPool2d`; arguments, each one or two numbers, as :class:`MaxUnpool1d`."""
+
+    dims = 2
+    function = staticmethod(F.max_unpool2d)
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The way back from :class:`MaxPool3d`; arguments, each one or three numbers, as :class:`MaxUnpool1d`."""
+
+    dims = 3
+    function = staticmethod(F.max_unpool3d)
