@@ -61,13 +61,14 @@ if TYPE_CHECKING:
     from lepton import autograd as autograd
     from lepton import data as data
     from lepton import io as io
+    from lepton import linalg as linalg
     from lepton import nn as nn
     from lepton import optim as optim
     from lepton import utils as utils
     from lepton import vision as vision
     from lepton.io import load, save
 
-_SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "utils", "vision")
+_SUBPACKAGES = ("autograd", "data", "io", "linalg", "nn", "optim", "utils", "vision")
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
 
 inf = 1e999

@@ -66,6 +66,10 @@ class ValueRangeError(LeptonError, RuntimeError):
     """A number outside of its range, in the operations for which PyTorch raises RuntimeError."""
 
 
+class LinAlgError(LeptonError, RuntimeError):
+    """A matrix for which there is no result: singular, not positive-definite, or one on which an algorithm fails."""
+
+
 class RandomError(LeptonError, RuntimeError):
     """A distribution's parameter outside of its range, or a random state that cannot be read."""
 

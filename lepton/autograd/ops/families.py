@@ -12,6 +12,7 @@ from lepton.autograd.ops import (
     extremes,
     indexing,
     joining,
+    linear_algebra,
     logical,
     matrix,
     products,
@@ -39,6 +40,7 @@ from lepton.autograd.ops.extrema import *  # noqa: F403
 from lepton.autograd.ops.extremes import *  # noqa: F403
 from lepton.autograd.ops.indexing import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
+from lepton.autograd.ops.linear_algebra import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.products import *  # noqa: F403
@@ -69,6 +71,7 @@ __all__ = [
         extremes,
         indexing,
         joining,
+        linear_algebra,
         logical,
         matrix,
         products,
