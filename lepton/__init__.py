@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from lepton import autograd as autograd
     from lepton import data as data
     from lepton import io as io
+    from lepton import linalg as linalg
     from lepton import nn as nn
     from lepton import optim as optim
     from lepton import utils as utils
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from lepton.io import load as load
     from lepton.io import save as save
 
-_SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "utils", "vision")
+_SUBPACKAGES = ("autograd", "data", "io", "linalg", "nn", "optim", "utils", "vision")
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
 _FUNCTIONS |= dict.fromkeys(("celu_", "rrelu_", "selu_", "threshold_"), "lepton.nn.functional")
 

@@ -78,6 +78,10 @@ class RecomputationError(LeptonError, RuntimeError):
     """A checkpointed function that did something else when it was run again."""
 
 
+class LinAlgError(LeptonError, RuntimeError):
+    """A matrix for which there is no result: singular, not positive-definite, or one on which an algorithm fails."""
+
+
 class RandomError(LeptonError, RuntimeError):
     """A distribution's parameter outside of its range, or a random state that cannot be read."""
 

@@ -144,6 +144,8 @@ class Bound:
             out = self.module(*[each() for each in self._inputs])
         else:
             args = [each() for each in self._args]
+            if self.entry.prepare is not None and self.library.is_tensor(args[0]):
+                args[0] = self.entry.prepare(args[0])
             if self._clones:
                 args[0] = args[0].clone()
             out = self._function(*args, **{k: each() for k, each in self._kwargs.items()})

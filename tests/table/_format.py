@@ -96,6 +96,8 @@ class Entry:
         second_order: False only where the gradient itself has no derivative (say why in a comment).
         oracle: the path in ``torch`` (by default ``name``), a function ``(torch, *args, **kwargs)``, or None: there is
             nothing to compare with.
+        prepare: makes the first argument of what was drawn, so that it is of a kind and its gradients too:
+            ``lambda a: a @ a.mT`` for a symmetric one.
         outputs: makes of a raw result what is compared and differentiated, for instance to leave out signs of
             eigenvectors: ``lambda out: (out[0], out[1].abs())``.
         compare: ``"values"``, or ``"meta"`` (shapes and dtypes only: random results, uninitialised memory).
@@ -116,6 +118,7 @@ class Entry:
     grad: bool | Sequence[int | str] = True
     second_order: bool = True
     oracle: str | Callable[..., Any] | None = ""
+    prepare: Callable[[Any], Any] | None = None
     outputs: Callable[[Any], Any] | None = None
     compare: str = "values"
     relative_to: str = "result"

@@ -13,6 +13,7 @@ from lepton.autograd.ops import (
     indexing,
     inquiry,
     joining,
+    linear_algebra,
     logical,
     matrix,
     memory,
@@ -42,6 +43,7 @@ from lepton.autograd.ops.extremes import *  # noqa: F403
 from lepton.autograd.ops.indexing import *  # noqa: F403
 from lepton.autograd.ops.inquiry import *  # noqa: F403
 from lepton.autograd.ops.joining import *  # noqa: F403
+from lepton.autograd.ops.linear_algebra import *  # noqa: F403
 from lepton.autograd.ops.logical import *  # noqa: F403
 from lepton.autograd.ops.matrix import *  # noqa: F403
 from lepton.autograd.ops.memory import *  # noqa: F403
@@ -74,6 +76,7 @@ __all__ = [
         indexing,
         inquiry,
         joining,
+        linear_algebra,
         logical,
         matrix,
         memory,

@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Op
-from lepton.backend.devices import xp
-from lepton.errors import GradError
-from lepton.kernels.reduction import widen
+from lepton.autograd.ops._linalg import mT, where_not_zero
+from lepton.autograd.ops.comparison import Where
+from lepton.autograd.ops.factorization import Svd, Svdvals, check_svd
+from lepton.autograd.ops.reduction import kept_shape
+from lepton.autograd.ops.shape import movedim, reshape
+from lepton.autograd.tensor import Tensor
+
+EPS = {8: 2.0**-52, 4: 2.0**-23}  # of float64 and float32, by the bytes of an element
+
 
 
 class NuclearNorm(Op):
@@ -17,7 +23,7 @@ class NuclearNorm(Op):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        return xp(x).linalg.svd(widen(x), compute_uv=False).sum(axis=-1).astype(x.dtype, copy=False)
+        return Svdvals.on(x).sum(axis=-1)
 
     def backward(self, g: Any, x: Any) -> Any:
         return g[..., None, None] * PolarFactor.on(x)
@@ -33,38 +39,28 @@ class PolarFactor(Op):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        u, _, vh = xp(x).linalg.svd(widen(x), full_matrices=False)
-        return (u @ vh).astype(x.dtype, copy=False)
+        u, _, vh = Svd.on(x, full_matrices=False)
+        return u @ vh
 
     def backward(self, g: Any, x: Any) -> Any:
-        return PolarSlope.on(g, x)
+        u, s, vh = Svd.on(x, full_matrices=False)
+        ut, v = mT(u), mT(vh)
+        inner = ut @ g @ v
+        s = Where.on(s > s[..., :1] * (EPS[s.itemsize] * s.shape[-1]), s, 0)  # rounding is not rank
+        turned = (inner - mT(inner)) * where_not_zero(s[..., :, None] + s[..., None, :])
+        inverse = where_not_zero(s)[..., None, :]
+        left = ((g - u @ (ut @ g)) @ v) * inverse @ vh
+        right = (u * inverse) @ (ut @ (g - (g @ v) @ vh))
+        return u @ turned @ vh + left + right
 
 
-class PolarSlope(Op):
-    """z = the derivative of U·Vᵀ in the direction h (see PolarFactor)          ∂L/∂h = the same in the direction g"""
+def nuclear_norm(input: Tensor, dims: tuple[int, ...], keepdim: bool) -> Tensor:
+    """Σ σᵢ of the matrices in two dimensions.
 
-    __slots__ = ()
-    saves = ("x",)
-
-    def forward(self, h: Any, x: Any) -> Any:
-        module = xp(x)
-        u, s, vh = module.linalg.svd(widen(x), full_matrices=False)
-        ut, v = u.swapaxes(-1, -2), vh.swapaxes(-1, -2)
-        inner = ut @ h @ v
-        turned = (inner - inner.swapaxes(-1, -2)) * _inverse(s[..., :, None] + s[..., None, :], s)
-        inverse = _inverse(s, s)[..., None, :]
-        left = ((h - u @ (ut @ h)) @ v) * inverse @ vh
-        right = (u * inverse) @ (ut @ (h - (h @ v) @ vh))
-        return (u @ turned @ vh + left + right).astype(x.dtype, copy=False)
-
-    def backward(self, g: Any, x: Any) -> Any:
-        if self.needs[1]:
-            raise GradError("the third derivative of the nuclear norm is not defined")
-        return PolarSlope.on(g, x), None
-
-
-def _inverse(values: Any, s: Any) -> Any:
-    """1/values, and 0 for what is 0 within rounding beside the largest singular value."""
-    module = xp(s)
-    least = s.max(initial=0.0) * module.finfo(s.dtype).eps * max(s.shape[-1], 1)
-    return module.where(values > least, 1 / module.where(values > least, values, 1), 0)
+    Raises:
+        DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
+    """
+    matrices = movedim(input, dims, (-2, -1))
+    check_svd(matrices, None)
+    found = NuclearNorm()(matrices)
+    return reshape(found, kept_shape(input._data.shape, dims)) if keepdim else found

@@ -306,17 +306,6 @@ def trace(input: Tensor) -> Tensor:
     return Sum(None, False)(Diagonal(0, 0, 1)(input))
 
 
-@public(method=False)
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Σ xᵢ·yᵢ along a dimension, the others broadcast.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-    """
-    product = mul(check_tensor(x, "vecdot", "x"), check_tensor(y, "vecdot", "y", 2))
-    return Sum((normalize_dim(dim, product.ndim),), False)(product)
-
-
 @public()
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """The cross product of 3-vectors along ``dim`` (by default the first one of length 3), the others broadcast.

@@ -11,9 +11,7 @@ from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_n
 from lepton.autograd.ops.arithmetic import Abs, Sign
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp
-from lepton.autograd.ops.nuclear import NuclearNorm
-from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, kept_shape, spread
-from lepton.autograd.ops.shape import movedim, reshape
+from lepton.autograd.ops.reduction import Axes, Mean, Reduction, Sum, count, in_type, spread
 from lepton.autograd.registry import public
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -323,8 +321,9 @@ def _nuclear(input: Tensor, axes: Axes, keepdim: bool) -> Tensor:
     dims = tuple(range(ndim)) if axes is None else axes
     if len(dims) != 2:
         raise ShapeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(str(each) for each in dims)}")
-    found = NuclearNorm()(movedim(input, dims, (-2, -1)))
-    return reshape(found, kept_shape(input._data.shape, dims)) if keepdim else found
+    from lepton.autograd.ops.nuclear import nuclear_norm  # it brings all factorizations
+
+    return nuclear_norm(input, dims, keepdim)
 
 
 def check_norm_type(input: Tensor) -> None:
