@@ -276,6 +276,15 @@ def test_float16_leaf_keeps_its_type():
     assert y.grad.dtype is lepton.float32
 
 
+@pytest.mark.parametrize("dtype", [lepton.float64, lepton.float16])
+def test_a_number_used_twice_keeps_its_type(dtype):
+    x = lepton.tensor(0.3, dtype=dtype, requires_grad=True)
+    (x * x).backward(create_graph=True)
+    assert x.grad.dtype is dtype and x.grad.item() == (x + x).item()
+    (x * x).backward()
+    assert x.grad.dtype is dtype
+
+
 def test_broadcast_gradient_is_summed_back():
     x = lepton.ones(3, 1, requires_grad=True)
     y = lepton.ones(4, requires_grad=True)
