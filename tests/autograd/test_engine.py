@@ -225,6 +225,16 @@ def test_in_place_damage_is_noticed():
         z.sum().backward()
 
 
+def test_in_place_damage_is_noticed_by_second_derivatives():
+    x = lepton.tensor([1.0, -2.0], requires_grad=True)
+    y = x * 1.0
+    (first,) = lepton.autograd.grad((y**4).sum(), y, create_graph=True)
+    with lepton.no_grad():
+        y += 1.0
+    with pytest.raises(VersionError, match="modified by an inplace operation"):
+        lepton.autograd.grad(first.sum(), x)
+
+
 def test_damage_through_detach_is_noticed_and_through_data_is_not():
     x = leaf(1, 2)
     y = x * 2.0
