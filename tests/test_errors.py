@@ -18,6 +18,7 @@ EXPECTED = {
     "ArgumentError": ValueError,
     "ArgumentTypeError": TypeError,
     "ModuleNameError": KeyError,
+    "MissingOptionError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,
     "MissingExtraError": ImportError,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lepton
-from lepton.errors import ArgumentError, ArgumentTypeError
+from lepton.errors import ArgumentError, ArgumentTypeError, MissingOptionError
 from lepton.optim import SGD
 from lepton.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, StepLR
 
@@ -111,7 +111,7 @@ def test_going_on_from_a_state_dict(name: str, left_after: int) -> None:
 
 def test_last_epoch_goes_on_with_an_optimizer_that_knows_its_first_rate() -> None:
     subject = optimizer(0.5)
-    with pytest.raises(ArgumentError, match=r"'initial_lr' is not specified in param_groups\[0\].*here 3"):
+    with pytest.raises(MissingOptionError, match=r"'initial_lr' is not specified in param_groups\[0\].*here 3"):
         StepLR(subject, 2, last_epoch=3)
     subject.param_groups[0]["initial_lr"] = 0.5
     assert StepLR(subject, 2, 0.1, last_epoch=3).get_last_lr() == [0.05]
