@@ -1,84 +1,145 @@
-"""Learning-rate schedules: each changes the ``lr`` of an optimizer's groups, once per ``step()``.
-
-Each is written in PyTorch's chainable form, from the present rate to the next, so that several can act on one
-optimizer.
-"""
+"""The base of all schedules: counting steps, setting rates, warning of the wrong order, checkpoints."""
 
 from __future__ import annotations
 
-import math
+import types
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from lepton.errors import ArgumentError, ArgumentTypeError
+from lepton.autograd.state import no_grad
+from lepton.autograd.tensor import Tensor
+from lepton.errors import ArgumentError, ArgumentTypeError, MissingOptionError
 from lepton.optim.optimizer import Optimizer
+
+__all__ = ["LRScheduler"]
 
 
 class LRScheduler:
     """The base: ``get_lr`` gives the groups' next rates.
+
+    A rate that is a tensor stays that tensor, and is written in place.
 
     Args:
         optimizer: whose rates to change.
         last_epoch: the step to go on from; −1 begins, and remembers the rates as ``initial_lr``.
 
     Raises:
-        ArgumentError: going on with an optimizer whose groups have no ``initial_lr``. ArgumentTypeError: no optimizer.
+        MissingOptionError: going on with an optimizer whose groups have no ``initial_lr``.
+        ArgumentTypeError: no optimizer.
     """
 
+    # In the instances these two are part of the state, as in PyTorch.
+    _get_lr_called_within_step: bool = False
+    _is_initial: bool = False
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
+        check_optimizer(optimizer)
+        self.optimizer = optimizer
         for index, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", float(group["lr"]))
+                group.setdefault("initial_lr", copy_of(group["lr"]))
             elif "initial_lr" not in group:
-                raise ArgumentError(
+                raise MissingOptionError(
                     f"param 'initial_lr' is not specified in param_groups[{index}] when resuming scheduler with "
-                    f"last_epoch >= 0 (here {last_epoch})"
+                    f"last_epoch >= 0 (here {last_epoch}). Load the optimizer's state first, or set it."
                 )
-        self.optimizer = optimizer
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self.last_epoch = last_epoch
-        self._step_count = 0
-        self._steps_at_start = optimizer._steps_taken
-        self._last_lr: list[float] = []
-        self.step()
+        self.base_lrs: list[Any] = [copy_of(group["initial_lr"]) for group in optimizer.param_groups]
+        self.last_epoch: Any = last_epoch
+        optimizer._watch_steps()
+        self._initial_step()
 
-    def get_lr(self) -> list[float]:
-        """The rates of the groups for the present ``last_epoch``, from those for the one before."""
+    def _initial_step(self) -> None:
+        self._step_count = 0
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    # ------------------------------------------------------------------ rates
+
+    def get_lr(self) -> list[Any]:
+        """The groups' rates for the present ``last_epoch``, from those for the one before; ``step()`` calls it."""
         raise NotImplementedError(f"{type(self).__name__} does not say its rates")
 
-    def get_last_lr(self) -> list[float]:
+    def get_last_lr(self) -> list[Any]:
         """The rates that the last ``step()`` set."""
         return self._last_lr
 
-    def step(self) -> None:
-        """Go to the next step and set its rates; call it after ``optimizer.step()``."""
-        if self._step_count == 1 and self.optimizer._steps_taken == self._steps_at_start:
+    def _rates(self) -> list[Any]:
+        return [copy_of(group["lr"]) for group in self.optimizer.param_groups]
+
+    def _rates_times(self, factor: float) -> list[Any]:
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go to the next step and set its rates; call it after ``optimizer.step()``.
+
+        Args:
+            epoch: deprecated: the step to go to, by the closed formula where there is one.
+        """
+        if self._step_count == 1:
+            self._warn_of_order()
+        self._step_count += 1
+        if epoch is not None:
+            warn_of_epoch()
+        self._update_lr(epoch)
+
+    def _warn_of_order(self) -> None:
+        if not self.optimizer._steps_are_watched():
+            warnings.warn(
+                "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
+                "Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`.",
+                UserWarning,
+                stacklevel=3,
+            )
+        elif not self.optimizer._step_called:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In this order the first value of "
                 "the learning rate schedule is skipped; call `optimizer.step()` first.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        self._step_count += 1
-        self.last_epoch += 1
-        rates = self.get_lr()
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        with self._inside_step():
+            if epoch is None:
+                self.last_epoch += 1
+                rates = self.get_lr()
+            else:
+                self.last_epoch = epoch
+                closed_form = getattr(self, "_get_closed_form_lr", self.get_lr)
+                rates = closed_form()
+        self._set_rates(rates)
+
+    def _set_rates(self, rates: list[Any]) -> None:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
-        self._last_lr = rates
+            set_option(group, "lr", rate)
+        self._last_lr = self._rates()
 
-    @property
-    def _first(self) -> bool:
-        """Whether the schedule is just being made, and takes the rates that it finds."""
-        return self._step_count == 1
+    @contextmanager
+    def _inside_step(self) -> Iterator[None]:
+        self._get_lr_called_within_step = True
+        try:
+            yield
+        finally:
+            self._get_lr_called_within_step = False
 
-    def _rates(self) -> list[float]:
-        return [float(group["lr"]) for group in self.optimizer.param_groups]
+    def _warn_outside_step(self) -> None:
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    # ------------------------------------------------------------------ checkpoints
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("optimizer", "_steps_at_start")}
+        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` gave.
@@ -92,90 +153,74 @@ class LRScheduler:
                 f"this is no state of a {type(self).__name__}: missing {sorted(expected - set(state_dict))}, "
                 f"unexpected {sorted(set(state_dict) - expected)}"
             )
-        self.__dict__.update(state_dict)
+        self._take_over(dict(state_dict))
+
+    def _take_over(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
 
-class StepLR(LRScheduler):
-    """γ ← γ·gamma every ``step_size`` steps.
-
-    Args:
-        optimizer, last_epoch: as for :class:`LRScheduler`. step_size: steps between changes. gamma: the factor.
-    """
-
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
-        self.step_size = step_size
-        self.gamma = gamma
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> list[float]:
-        if self.last_epoch == 0 or self.last_epoch % self.step_size != 0:
-            return self._rates()
-        return [rate * self.gamma for rate in self._rates()]
+# ---------------------------------------------------------------------- what the schedules share
 
 
-class LinearLR(LRScheduler):
-    """γₜ = γ₀·(start + (end − start)·min(t, total)/total).
-
-    Args:
-        optimizer, last_epoch: as for :class:`LRScheduler`. start_factor, end_factor: the factors at both ends.
-        total_iters: steps from one to the other.
+def check_optimizer(optimizer: Any) -> None:
+    """Refuse what is no optimizer.
 
     Raises:
-        ArgumentError: ``start_factor`` is outside (0, 1], or ``end_factor`` outside [0, 1].
+        ArgumentTypeError: it is none.
     """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        start_factor: float = 1.0 / 3,
-        end_factor: float = 1.0,
-        total_iters: int = 5,
-        last_epoch: int = -1,
-    ) -> None:
-        if not 0 < start_factor <= 1.0:
-            raise ArgumentError(
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1, "
-                f"got {start_factor}"
-            )
-        if not 0 <= end_factor <= 1.0:
-            raise ArgumentError(f"Ending multiplicative factor expected to be between 0 and 1, got {end_factor}")
-        self.start_factor = start_factor
-        self.end_factor = end_factor
-        self.total_iters = total_iters
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> list[float]:
-        if self.last_epoch == 0:
-            return [rate * self.start_factor for rate in self._rates()]
-        if self._first or self.last_epoch > self.total_iters:
-            return self._rates()
-        rise = self.end_factor - self.start_factor
-        factor = 1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
-        return [rate * factor for rate in self._rates()]
+    if not isinstance(optimizer, Optimizer):
+        raise ArgumentTypeError(f"{type(optimizer).__name__} is not an Optimizer")
 
 
-class CosineAnnealingLR(LRScheduler):
-    """γₜ = η + (γ₀ − η)·(1 + cos(π·t/T))/2   (SGDR without restarts; Loshchilov & Hutter 2017).
+def copy_of(value: Any) -> Any:
+    """A tensor's copy; a number is itself."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
 
-    Args:
-        optimizer, last_epoch: as for :class:`LRScheduler`. T_max: T, the half period. eta_min: η, the lowest rate.
+
+def set_option(group: dict[str, Any], name: str, value: Any) -> None:
+    """Set an option of a group; one that is a tensor is written in place."""
+    held = group[name]
+    if isinstance(held, Tensor):
+        with no_grad():
+            held.fill_(float(value))
+    else:
+        group[name] = value
+
+
+def for_each_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+    """One value for each group, from a list or tuple of them or one for all.
+
+    Raises:
+        ArgumentError: there are more or fewer of them than groups.
     """
-
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
-        self.T_max = T_max
-        self.eta_min = eta_min
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> list[float]:
-        epoch, period, lowest = self.last_epoch, self.T_max, self.eta_min
-        rates = self._rates()
-        if self._first:
-            return rates
-        if (epoch - 1 - period) % (2 * period) == 0:
-            rise = (1 - math.cos(math.pi / period)) / 2
-            return [rate + (base - lowest) * rise for base, rate in zip(self.base_lrs, rates, strict=True)]
-        ratio = (1 + math.cos(math.pi * epoch / period)) / (1 + math.cos(math.pi * (epoch - 1) / period))
-        return [ratio * (rate - lowest) + lowest for rate in rates]
+    count = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [copy_of(value) for _ in range(count)]
+    if len(value) != count:
+        raise ArgumentError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+            f"param_groups has {count}."
+        )
+    return [copy_of(each) for each in value]
 
 
-__all__ = ["CosineAnnealingLR", "LRScheduler", "LinearLR", "StepLR"]
+def saved_function(function: Any) -> dict[str, Any] | None:
+    """What a state keeps of a function: nothing; of a callable object its attributes."""
+    return None if function is None or isinstance(function, types.FunctionType) else dict(vars(function))
+
+
+def restore_function(function: Callable[..., Any] | None, saved: dict[str, Any] | None) -> None:
+    """Give a callable object the attributes that :func:`saved_function` kept."""
+    if saved is not None:
+        vars(function).update(saved)
+
+
+def warn_of_epoch() -> None:
+    """Say that ``step(epoch)`` is deprecated."""
+    warnings.warn(
+        "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please "
+        "use `scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the "
+        "closed form is used instead of the new chainable form, where available.",
+        UserWarning,
+        stacklevel=3,
+    )
