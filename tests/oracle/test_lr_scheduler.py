@@ -194,7 +194,10 @@ def test_going_on_by_last_epoch(make: Any, last_epoch: int) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("chosen", itertools.combinations(SIMPLE[::3], 2), ids=lambda each: "+".join(map(names, each)))
+PAIRS = list(itertools.combinations(SIMPLE[::3], 2))
+
+
+@pytest.mark.parametrize("chosen", PAIRS, ids=lambda each: "+".join(map(names, each)))
 def test_two_schedules_on_one_optimizer(chosen: tuple[Make, Make]) -> None:
     found = []
     for library in LIBRARIES:
@@ -400,16 +403,15 @@ class Other:
     """No schedule."""
 
 
+def of_none(name: str, **options: Any) -> Make:
+    return lambda schedules, _: by(name, **options)(schedules, [1])
+
+
 REFUSED: dict[str, Make] = {
-    **{
-        f"{name} of no optimizer": lambda schedules, _, make=by(name, **options): make(schedules, [1])
-        for name, options in (
-            ("StepLR", {"step_size": 1}),
-            ("CyclicLR", {"base_lr": 0.1, "max_lr": 0.2}),
-            ("OneCycleLR", {"max_lr": 0.1, "total_steps": 3}),
-            ("ReduceLROnPlateau", {}),
-        )
-    },
+    "no optimizer to step": of_none("StepLR", step_size=1),
+    "no optimizer to cycle": of_none("CyclicLR", base_lr=0.1, max_lr=0.2),
+    "no optimizer for one cycle": of_none("OneCycleLR", max_lr=0.1, total_steps=3),
+    "no optimizer on a plateau": of_none("ReduceLROnPlateau"),
     "no initial_lr": by("StepLR", step_size=2, last_epoch=3),
     "one function of two": by("LambdaLR", lr_lambda=[math.sin]),
     "no function": by("MultiplicativeLR", lr_lambda=[0.9, 0.8]),
@@ -484,5 +486,5 @@ def test_schedules_of_two_optimizers_are_refused() -> None:
 
 def test_one_cycle_has_an_end() -> None:
     for library in LIBRARIES:
-        with pytest.raises(ValueError, match="Tried to step 6 times. The specified number of total steps is 5"):
+        with pytest.raises(ValueError, match="Tried to step 6 times"):
             run(library, by("OneCycleLR", max_lr=0.1, total_steps=5), 10)

@@ -135,9 +135,12 @@ class MultiStepLR(LRScheduler):
         passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
         return [base * self.gamma**passed for base in self.base_lrs]
 
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer; the milestones as a plain dict, which a checkpoint can hold."""
+        return {**super().state_dict(), "milestones": dict(self.milestones)}
+
     def _take_over(self, state: dict[str, Any]) -> None:
-        counts = {int(step): count for step, count in state["milestones"].items()}  # names, if it was in a file
-        super()._take_over({**state, "milestones": Counter(counts)})
+        super()._take_over({**state, "milestones": Counter(state["milestones"])})
 
 
 class ConstantLR(LRScheduler):
