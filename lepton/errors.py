@@ -108,6 +108,16 @@ class StateDictError(LeptonError, RuntimeError):
     """A state_dict that does not fit: missing or unexpected keys, other shapes."""
 
 
+class OptimizerError(LeptonError, RuntimeError):
+    """Options of an optimizer or a schedule that exclude each other, or that do not fit its groups."""
+
+
+class MissingOptionError(LeptonError, KeyError):
+    """A parameter group lacks an option that a schedule needs."""
+
+    __str__ = Exception.__str__
+
+
 class CheckpointError(LeptonError, RuntimeError):
     """A checkpoint file that cannot be read or written."""
 

@@ -19,6 +19,7 @@ EXPECTED = {
     "ArgumentTypeError": TypeError,
     "ContractError": AssertionError,
     "ModuleNameError": KeyError,
+    "MissingOptionError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,
     "MissingExtraError": ImportError,

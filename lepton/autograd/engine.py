@@ -352,6 +352,8 @@ def _sum_up(work: _Run, target: Any, g: Any) -> None:
         held += g
     else:
         held = held + g
+        if isinstance(held, np.generic):  # what NumPy makes of 0-d arrays
+            held = np.asarray(held)
         work.owned.add(target)
     work.pending[target] = held
 
@@ -409,7 +411,7 @@ def _add_to_grad(leaf: Tensor, g: Any, owned: bool, create_graph: bool) -> None:
     if held is None:
         leaf._grad = Tensor(g if owned else _own_copy(g))
     elif held._needs:
-        leaf._grad = Tensor(held._data + g)
+        leaf._grad = Tensor(as_array(held._data + g))
     else:
         held._data += g
         if held._cell is not None:

@@ -267,11 +267,13 @@ class Op:
     def rebuild(self, saved: tuple[Saved, ...]) -> list[Any]:
         """What :meth:`unpack` gives, as Tensors on the recorded graph, for a backward that is itself recorded."""
         rebuilt = []
-        for (_, _, _, code), value in zip(saved, self.unpack(saved), strict=True):
+        for (_, cell, version, code), value in zip(saved, self.unpack(saved), strict=True):
             if code is not None and is_array(value):
                 need = code < 0 or self.edges[code] is not None
                 edge = self._output_edge(-1 - code) if code < 0 else self.edges[code]
                 value = self._on_graph(value, edge, code) if need else Tensor(value)
+                if version is not None and cell is not UNSHARED:  # a later write is to be noticed there too
+                    value._cell = cell
             rebuilt.append(value)
         return rebuilt
 

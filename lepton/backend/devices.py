@@ -95,6 +95,11 @@ def unregister(device_type: str) -> None:
     del _BY_TYPE[place.array_type], _MODULES[place.array_type]
 
 
+def register_module(array_type: type, module: Any) -> None:
+    """Let :func:`xp` answer ``module`` for values that stand in the place of arrays without being any library's."""
+    _MODULES[array_type] = module
+
+
 def xp(array: Array) -> Any:
     """The array module (``numpy``, ``cupy``, …) of an array; NumPy for its scalars and for Python numbers."""
     return _MODULES.get(type(array), np)

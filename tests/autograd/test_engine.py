@@ -225,6 +225,16 @@ def test_in_place_damage_is_noticed():
         z.sum().backward()
 
 
+def test_in_place_damage_is_noticed_by_second_derivatives():
+    x = lepton.tensor([1.0, -2.0], requires_grad=True)
+    y = x * 1.0
+    (first,) = lepton.autograd.grad((y**4).sum(), y, create_graph=True)
+    with lepton.no_grad():
+        y += 1.0
+    with pytest.raises(VersionError, match="modified by an inplace operation"):
+        lepton.autograd.grad(first.sum(), x)
+
+
 def test_damage_through_detach_is_noticed_and_through_data_is_not():
     x = leaf(1, 2)
     y = x * 2.0
@@ -274,6 +284,15 @@ def test_float16_leaf_keeps_its_type():
     (x * y).sum().backward()
     assert x.grad.dtype is lepton.float16
     assert y.grad.dtype is lepton.float32
+
+
+@pytest.mark.parametrize("dtype", [lepton.float64, lepton.float16])
+def test_a_number_used_twice_keeps_its_type(dtype):
+    x = lepton.tensor(0.3, dtype=dtype, requires_grad=True)
+    (x * x).backward(create_graph=True)
+    assert x.grad.dtype is dtype and x.grad.item() == (x + x).item()
+    (x * x).backward()
+    assert x.grad.dtype is dtype
 
 
 def test_broadcast_gradient_is_summed_back():

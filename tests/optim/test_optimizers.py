@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -11,11 +12,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lepton
-from lepton.errors import ArgumentError, ArgumentTypeError, GradError
-from lepton.optim import SGD, Adam, AdamW, Optimizer
+from lepton.errors import ArgumentError, ArgumentTypeError, GradError, HookError, OptimizerError
+from lepton.optim import (
+    ASGD,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adafactor,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Muon,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 from lepton.optim.lr_scheduler import StepLR
+from lepton.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from tests import standin
 
-ALL = [SGD, Adam, AdamW]
+ALL = [SGD, Adam, AdamW, Adamax, NAdam, RAdam, Adagrad, Adadelta, RMSprop, Rprop, ASGD, Adafactor]
+DECAYING = [kind for kind in ALL if kind is not Rprop]
 
 
 def parameter(*values: float, grad: list[float] | None = None) -> lepton.Tensor:
@@ -67,11 +87,10 @@ def test_weight_decay_pulls_to_zero() -> None:
 
 @pytest.mark.parametrize("kind", ALL)
 def test_maximize_goes_up(kind: Any) -> None:
-    down, up = parameter(1.0), parameter(1.0)
-    options = {"lr": 0.1, "weight_decay": 0.0}
-    lower = steps(kind([down], **options), down, [2.0, 1.0])
-    higher = steps(kind([up], maximize=True, **options), up, [2.0, 1.0])
-    assert higher == pytest.approx([2 - value for value in lower]) and higher[0] > 1.0
+    down, up = parameter(0.0), parameter(0.0)
+    lower = steps(kind([down], lr=0.1), down, [2.0, 1.0])
+    higher = steps(kind([up], lr=0.1, maximize=True), up, [2.0, 1.0])
+    assert higher == pytest.approx([-value for value in lower]) and higher[1] > higher[0] > 0.0
 
 
 @given(st.floats(1e-6, 1e6), st.floats(1e-4, 1.0))
@@ -109,12 +128,89 @@ def test_amsgrad_never_forgets_the_largest() -> None:
     assert abs(fast[-1] - fast[-2]) > 3 * abs(slow[-1] - slow[-2])
 
 
+def test_adagrad_by_hand() -> None:
+    theta = parameter(0.0)
+    first = -0.1 * 2.0 / math.sqrt(1.0 + 4.0)
+    second = first - 0.1 / 1.5 * 1.0 / math.sqrt(1.0 + 4.0 + 1.0)
+    optimizer = Adagrad([theta], lr=0.1, lr_decay=0.5, initial_accumulator_value=1.0, eps=0.0)
+    assert steps(optimizer, theta, [2.0, 1.0]) == pytest.approx([first, second], rel=1e-12)
+
+
+def test_rmsprop_by_hand() -> None:
+    theta = parameter(0.0)
+    v1 = 0.5 * 4.0
+    v2 = 0.5 * v1 + 0.5 * 1.0
+    first = -0.1 * 2.0 / math.sqrt(v1)
+    second = first - 0.1 * 1.0 / math.sqrt(v2)
+    optimizer = RMSprop([theta], lr=0.1, alpha=0.5, eps=0.0)
+    assert steps(optimizer, theta, [2.0, 1.0]) == pytest.approx([first, second], rel=1e-12)
+
+
+def test_asgd_averages_from_t0_on() -> None:
+    theta = parameter(0.0)
+    optimizer = ASGD([theta], lr=1.0, lambd=0.0, t0=1)
+    reached = steps(optimizer, theta, [1.0, 1.0, 1.0, 1.0])
+    # μ is 1 up to the third step, then 1/2: the average forgets what was before.
+    assert reached == [-1.0, -2.0, -3.0, -4.0]
+    assert optimizer.state[theta]["ax"].item() == -3.5
+
+
+def test_radam_begins_with_momentum_alone() -> None:
+    theta = parameter(0.0)
+    assert steps(RAdam([theta], lr=0.1), theta, [3.0] * 5) == pytest.approx([-0.3, -0.6, -0.9, -1.2, -1.5])
+
+
+def test_adafactor_keeps_rows_and_columns_only() -> None:
+    theta = lepton.ones(5, 7, requires_grad=True)
+    theta.grad = lepton.ones(5, 7)
+    optimizer = Adafactor([theta])
+    optimizer.step()
+    assert {name: tuple(each.shape) for name, each in optimizer.state[theta].items()} == {
+        "step": (),
+        "row_var": (5, 1),
+        "col_var": (1, 7),
+    }
+
+
+def test_muons_step_has_singular_values_near_one() -> None:
+    theta = lepton.zeros(6, 4, requires_grad=True)
+    lepton.manual_seed(0)
+    theta.grad = lepton.randn(6, 4)
+    Muon([theta], lr=1.0, momentum=0.0, nesterov=False, weight_decay=0.0).step()
+    values = np.linalg.svd(theta.detach().numpy() / math.sqrt(6 / 4), compute_uv=False)
+    assert values.min() > 0.6 and values.max() < 1.25
+    assert np.linalg.norm(theta.detach().numpy() + theta.grad.numpy()) < np.linalg.norm(theta.grad.numpy())
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_finds_the_minimum_of_a_valley(search: str | None) -> None:
+    theta = parameter(-1.2, 1.0)
+    optimizer = LBFGS([theta], lr=1.0 if search else 0.1, max_iter=60, line_search_fn=search)
+
+    def closure() -> lepton.Tensor:
+        optimizer.zero_grad()
+        loss = 100 * (theta[1] - theta[0] ** 2) ** 2 + (1 - theta[0]) ** 2
+        loss.backward()
+        return loss
+
+    for _ in range(5 if search else 20):
+        optimizer.step(closure)
+    assert theta.tolist() == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
+def test_lbfgs_stays_where_the_gradient_vanishes() -> None:
+    theta = parameter(3.0)
+    optimizer = LBFGS([theta])
+    assert optimizer.step(lambda: (theta * 0.0).sum()).item() == 0.0
+    assert theta.item() == 3.0 and optimizer.state[theta] == {"func_evals": 1, "n_iter": 0}
+
+
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize("dtype", [lepton.float32, lepton.float16, lepton.float64])
 def test_steps_keep_type_place_and_identity(kind: Any, dtype: lepton.dtype) -> None:
     theta = lepton.ones(3, dtype=dtype, requires_grad=True)
     memory = theta.data_ptr()
-    optimizer = kind([theta], lr=lepton.tensor(0.1))
+    optimizer = kind([theta], lr=lepton.tensor(1.0 if kind is Adadelta else 0.03))
     for _ in range(3):
         optimizer.zero_grad()
         (theta * theta).sum().backward()
@@ -142,12 +238,23 @@ def test_a_parameter_of_no_dimension_is_stepped_like_one_of_one(
         assert name == "step" or (held.shape == () and held.dtype is lepton.float64)
 
 
-@pytest.mark.parametrize("kind", ALL)
-def test_a_step_does_not_write_into_the_gradient(kind: Any) -> None:
+@pytest.mark.parametrize("options", [{}, {"weight_decay": 0.5}, {"maximize": True}])
+@pytest.mark.parametrize("kind", DECAYING)
+def test_a_step_does_not_write_into_the_gradient(kind: Any, options: dict[str, Any]) -> None:
     theta = parameter(1.0, 2.0, grad=[3.0, 4.0])
+    optimizer = kind([theta], lr=0.1, **options)
     for _ in range(2):
-        kind([theta], lr=0.1, weight_decay=0.5, maximize=True).step()
+        optimizer.step()
     assert theta.grad.tolist() == [3.0, 4.0]  # type: ignore[union-attr]
+
+
+def test_rprop_rests_where_the_gradient_turned_and_leaves_the_gradient_alone() -> None:
+    theta = parameter(0.0, 0.0, grad=[1.0, 1.0])
+    optimizer = Rprop([theta], lr=0.1)
+    optimizer.step()
+    theta.grad = lepton.tensor([2.0, -2.0], dtype=lepton.float64)
+    optimizer.step()
+    assert theta.tolist() == pytest.approx([-0.22, -0.1]) and theta.grad.tolist() == [2.0, -2.0]
 
 
 def test_the_momentum_has_memory_of_its_own() -> None:
@@ -217,6 +324,27 @@ def test_zero_grad() -> None:
     assert theta.grad is None
 
 
+@pytest.mark.parametrize("kind", [*ALL, Muon])
+def test_it_runs_on_another_array_library(kind: Any) -> None:
+    reached = []
+    with standin.installed():
+        for device in ("cpu", standin.DEVICE):
+            shapes = ((3, 4),) if kind is Muon else ((3, 4), (2,), ())
+            lepton.manual_seed(0)
+            parameters = [lepton.randn(shape).to(device).requires_grad_() for shape in shapes]
+            optimizer = kind(parameters, lr=0.1)
+            for _ in range(3):
+                for each in parameters:
+                    each.grad = each.detach() * 0.5 + 1.0
+                optimizer.step()
+            state = optimizer.state_dict()
+            optimizer.load_state_dict(state)
+            kept = [each for held in optimizer.state.values() for name, each in held.items()]
+            reached.append([each.detach().cpu().tolist() for each in (*parameters, *kept)])
+            assert all(each.device.type == device for each in parameters)
+    assert reached[0] == reached[1]
+
+
 def test_a_closure_is_run_with_gradients_on() -> None:
     theta = parameter(2.0)
     optimizer = SGD([theta], lr=0.25)
@@ -276,11 +404,26 @@ def test_a_parameter_in_two_groups_or_twice() -> None:
         (Adam, {"betas": (0.9, -0.1)}, "Invalid beta parameter at index 1"),
         (Adam, {"betas": (0.9,)}, "betas must be two numbers"),
         (AdamW, {"weight_decay": -1.0}, "Invalid weight_decay value"),
+        (Adam, {"betas": (0, 0.9)}, "betas must be either both floats or both Tensors"),
+        (Adam, {"capturable": True}, "there are no CUDA graphs"),
+        (Adadelta, {"rho": 1.5}, "Invalid rho value: 1.5"),
+        (Rprop, {"etas": (0.5, 0.9)}, "Invalid eta values: 0.5, 0.9"),
+        (Adafactor, {"d": 0.5}, "Clipping threshold d should be >= 1 but is: 0.5"),
     ],
 )
 def test_options_that_cannot_be(kind: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         kind([parameter(1.0)], **options)
+
+
+def test_wishes_that_exclude_each_other() -> None:
+    for options in ({"fused": True, "foreach": True}, {"fused": True, "differentiable": True}):
+        with pytest.raises(OptimizerError, match="`fused`"):
+            Adam([parameter(1.0)], **options)
+    with pytest.raises(OptimizerError, match="only 'strong_wolfe' is supported"):
+        LBFGS([parameter(1.0)], line_search_fn="armijo")
+    with pytest.raises(ArgumentError, match=r"Tensor lr must be 1-element, its shape is \[2\]"):
+        SGD([parameter(1.0)], lr=lepton.ones(2))
 
 
 def test_the_base_says_what_is_missing() -> None:
@@ -307,8 +450,14 @@ def go_on(theta: lepton.Tensor, optimizer: Any, count: int) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(SGD, {"momentum": 0.9}), (SGD, {}), (Adam, {"amsgrad": True}), (AdamW, {})],
-    ids=["momentum", "sgd", "amsgrad", "adamw"],
+    [
+        (SGD, {"momentum": 0.9}),
+        (Adam, {"amsgrad": True}),
+        (RMSprop, {"centered": True, "momentum": 0.9}),
+        (ASGD, {"lambd": 0.1, "t0": 2}),
+        *((kind, {}) for kind in ALL),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else ",".join(each),
 )
 @pytest.mark.parametrize("through_file", [False, True])
 def test_going_on_from_a_state_dict_is_the_same_to_the_bit(
@@ -327,6 +476,41 @@ def test_going_on_from_a_state_dict_is_the_same_to_the_bit(
     fresh.load_state_dict(state)
     go_on(copied, fresh, 4)
     assert copied.numpy(force=True).tobytes() == expected.numpy(force=True).tobytes()
+
+
+@pytest.mark.parametrize("kind", [Muon, LBFGS])
+@pytest.mark.parametrize("through_file", [False, True])
+def test_going_on_with_muon_and_lbfgs_is_the_same_to_the_bit(kind: Any, through_file: bool, tmp_path: Any) -> None:
+    options = {"line_search_fn": "strong_wolfe", "max_iter": 2} if kind is LBFGS else {}
+
+    def begun() -> tuple[lepton.Tensor, Any]:
+        theta = lepton.tensor([[1.0, -2.0], [0.5, 3.0]], dtype=lepton.float64, requires_grad=True)
+        return theta, kind([theta], lr=0.1, **options)
+
+    def run(theta: lepton.Tensor, optimizer: Any, count: int) -> None:
+        def closure() -> lepton.Tensor:
+            optimizer.zero_grad()
+            loss = (theta**4).sum() + (theta[0] * theta[1]).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(count):
+            optimizer.step(closure)
+
+    expected, whole = begun()
+    run(expected, whole, 5)
+    theta, first = begun()
+    run(theta, first, 2)
+    state = first.state_dict()
+    if through_file:
+        lepton.save(state, tmp_path / "state.safetensors")
+        state = lepton.load(tmp_path / "state.safetensors")
+    again, second = begun()
+    with lepton.no_grad():
+        again.copy_(theta)
+    second.load_state_dict(state)
+    run(again, second, 3)
+    assert again.tolist() == expected.tolist()
 
 
 def test_the_form_of_a_state_dict_is_pytorchs() -> None:
@@ -389,6 +573,115 @@ def test_hooks_around_steps_and_states() -> None:
         handle.remove()
     go_on(theta, optimizer, 1)
     assert "more" not in optimizer.state_dict() and len(seen) == 4
+
+
+def test_step_hooks_see_and_change_the_arguments() -> None:
+    _, optimizer = trained(SGD, 0)
+    closures: list[Any] = []
+
+    def instead(given: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        assert given is optimizer and args == (optimizer,) and set(kwargs) == {"closure"}
+        return args, {"closure": lambda: 7}
+
+    optimizer.register_step_pre_hook(instead)
+    optimizer.register_step_post_hook(lambda *given: closures.append(given[2]["closure"]()))
+    assert optimizer.step(closure=lambda: 3) == 7 and closures == [7]
+    optimizer.register_step_pre_hook(lambda *_: 5)
+    with pytest.raises(HookError, match=r"must return None or a tuple of \(new_args, new_kwargs\), but got 5"):
+        optimizer.step(closure=lambda: 3)
+
+
+def test_hooks_on_all_optimizers() -> None:
+    seen: list[str] = []
+    _, first = trained(SGD, 0)
+    _, second = trained(Adam, 0)
+    handles = [
+        register_optimizer_step_pre_hook(lambda given, *_: seen.append(f"before {type(given).__name__}")),
+        register_optimizer_step_post_hook(lambda given, *_: seen.append(f"after {type(given).__name__}")),
+    ]
+    first.register_step_pre_hook(lambda *_: seen.append("its own before"))
+    first.register_step_post_hook(lambda *_: seen.append("its own after"))
+    first.step()
+    second.step()
+    for handle in handles:
+        handle.remove()
+    second.step()
+    assert seen == ["before SGD", "its own before", "its own after", "after SGD", "before Adam", "after Adam"]
+
+
+class Signs(Optimizer):
+    """What a user may write: ``step`` overridden whole, and state that belongs to no parameter."""
+
+    def __init__(self, params: Any, lr: float = 0.1) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @lepton.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        self.state["all"]["count"] = self.state["all"].get("count", 0) + 1
+        for group in self.param_groups:
+            for each in group["params"]:
+                each -= group["lr"] * each.grad.sign()
+        return None if closure is None else closure()
+
+
+class LoudSigns(Signs):
+    def step(self, closure: Any = None) -> Any:
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("kind", [Signs, LoudSigns])
+def test_an_optimizer_of_ones_own(kind: Any) -> None:
+    theta = parameter(1.0, 1.0, grad=[5.0, -0.1])
+    optimizer = kind([theta])
+    seen: list[str] = []
+    optimizer.register_step_pre_hook(lambda *_: seen.append("hook"))
+    schedule = StepLR(optimizer, 1, 0.5)
+    optimizer.step()
+    schedule.step()
+    assert theta.tolist() == [0.9, 1.1] and seen == ["hook"] and optimizer.param_groups[0]["lr"] == 0.05
+    other = kind([parameter(0.0, 0.0)])
+    other.load_state_dict(optimizer.state_dict())
+    assert other.state["all"] == {"count": 1}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_copy_goes_its_own_way(kind: Any) -> None:
+    theta, optimizer = trained(kind, 2)
+    optimizer.register_step_post_hook(lambda *_: pytest.fail("hooks stay behind"))
+    other = copy.deepcopy(optimizer)
+    mine = other.param_groups[0]["params"][0]
+    before = theta.tolist()
+    go_on(mine, other, 1)
+    assert theta.tolist() == before != mine.tolist()
+    _, same = trained(kind, 3)
+    assert mine.tolist() == same.param_groups[0]["params"][0].tolist()
+
+
+def test_adamw_stays_decoupled_with_adams_state() -> None:
+    _, adam = trained(Adam, 2)
+    _, adamw = trained(AdamW, 0)
+    adamw.load_state_dict(adam.state_dict())
+    assert [each["decoupled_weight_decay"] for each in adamw.param_groups] == [True, True]
+
+
+def test_a_rate_can_be_learnt_through_steps() -> None:
+    rate = lepton.tensor(0.1, dtype=lepton.float64, requires_grad=True)
+    for kind in (SGD, Adam, AdamW, Adamax, NAdam, RAdam, Adagrad, RMSprop):
+        theta = parameter(1.0, -2.0).clone()
+        optimizer = kind([theta], lr=rate, differentiable=True)
+        for _ in range(3):
+            present = theta.clone()  # the step writes into theta itself
+            (theta.grad,) = lepton.autograd.grad((present**4).sum(), present, create_graph=True)
+            optimizer.step()
+        (slope,) = lepton.autograd.grad((theta**2).sum(), rate)
+        small = 1e-6
+        losses = []
+        for lr in (0.1 - small, 0.1 + small):
+            plain, same = trained(kind, 0)
+            same.param_groups[0]["lr"] = lr
+            go_on(plain, same, 3)
+            losses.append((plain**2).sum().item())
+        assert slope.item() == pytest.approx((losses[1] - losses[0]) / (2 * small), rel=1e-4)
 
 
 def test_how_it_prints() -> None:
