@@ -42,14 +42,15 @@ class AsStrided(ViewOp):
         return module.concatenate([module.zeros(1, x.dtype), x.reshape(-1)])[self._places(memory, self.shown)]
 
     def backward(self, g: Any) -> Any:
-        module = xp(g._data if isinstance(g, Tensor) else g)
+        data = g._data if isinstance(g, Tensor) else g
+        module = xp(data)
         memory = module.arange(self._length())
         shown, mine = self._places(memory, self.shown), self._places(memory, self.source)
         g = IndexAdd.on(g, index=(shown,), shape=memory.shape, unique=False)
         sharing = module.bincount(mine.reshape(-1), minlength=memory.size)
         shared = bool((sharing > 1).any())
         if shared:
-            sharing = module.maximum(sharing, 1).astype(g.dtype if not isinstance(g, Tensor) else g._data.dtype)
+            sharing = module.maximum(sharing, 1).astype(data.dtype)
             g = g / (Tensor(sharing) if isinstance(g, Tensor) else sharing)
         return Index.on(g, index=(mine,), unique=not shared)
 
