@@ -107,7 +107,7 @@ class Triu(Op):
 def diagonal_of(x: Array, offset: int, dim1: int, dim2: int) -> Array:
     """A view of the diagonal, which can be written to if ``x`` can."""
     view = x.diagonal(offset, dim1, dim2)
-    if x.size and getattr(x.flags, "writeable", False) and not view.flags.writeable:
+    if getattr(x.flags, "writeable", False) and not view.flags.writeable:
         view.flags.writeable = True  # NumPy alone makes it read-only
     return view
 

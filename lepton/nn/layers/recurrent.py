@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 import warnings
 from typing import Any
 
@@ -75,7 +74,7 @@ class RNNBase(Module):
 
     def _check_settings(self) -> None:
         p: Any = self.dropout
-        if not isinstance(p, numbers.Real) or isinstance(p, bool) or not 0 <= p <= 1:
+        if not isinstance(p, (int, float)) or isinstance(p, bool) or not 0 <= p <= 1:
             raise ArgumentError(
                 "dropout should be a number in range [0, 1] representing the probability of an element being zeroed, "
                 f"not {p!r}"
