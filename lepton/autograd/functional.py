@@ -307,7 +307,7 @@ def _derived(
 def _gradient(
     func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool, function: str
 ) -> tuple[bool, Tensors, Any, Tensor, Any]:
-    """What the products with a Hessian begin with: whether there are several inputs, they, v, the output, its gradient."""
+    """What products with a Hessian begin with: are there several inputs, they, v, the output, and its gradient."""
     with enable_grad():
         several, points = _as_tuple(inputs, "inputs", function)
         points = _prepared(points, create_graph)

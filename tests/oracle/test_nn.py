@@ -83,6 +83,11 @@ BUILDERS: list[Callable[[Any], Any]] = [
     lambda nn: nn.Sequential(nn.CrossEntropyLoss(), nn.NLLLoss(), nn.BCELoss(), nn.BCEWithLogitsLoss()),
     lambda nn: nn.ModuleList([nn.Sequential(nn.Linear(2, 3)) for _ in range(3)] + [nn.ReLU(), nn.ModuleDict()]),
     lambda nn: nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.Sequential()}),
+    lambda nn: nn.MultiheadAttention(4, 2, add_bias_kv=True),
+    lambda nn: nn.MultiheadAttention(4, 2, bias=False, kdim=3, batch_first=True),
+    lambda nn: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), 2, nn.LayerNorm(4)),
+    lambda nn: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 8, activation=nn.GELU(), bias=False), 1),
+    lambda nn: nn.Transformer(4, 2, 1, 1, 8, batch_first=True),
     lambda nn: nn.Sequential(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)), nn.Sequential(nn.Linear(3, 4))),
 ]
 
@@ -143,7 +148,7 @@ def signature(found: Any) -> list[tuple[str, str]] | None:
         parameters = inspect.signature(found).parameters.values()
     except ValueError:
         return None
-    listed = [(each.name, repr(each.default)) for each in parameters if each.kind != each.VAR_KEYWORD]
+    listed = [(each.name, repr(each.default).split(" at ")[0]) for each in parameters if each.kind != each.VAR_KEYWORD]
     return None if any(name in ("args", "kwargs") for name, _ in listed) else listed
 
 
@@ -202,6 +207,13 @@ CHANGES: list[Callable[[Any, Any], Any]] = [
     lambda lib, m: lib.nn.CrossEntropyLoss()(lib.ones(2, 3), lib.tensor([0, 12])),
     lambda lib, m: lib.nn.CrossEntropyLoss()(lib.ones(2, 3), lib.tensor([0, 1, 1])),
     lambda lib, m: lib.nn.Embedding(3, 2)(lib.tensor([5])),
+    lambda lib, m: lib.nn.MultiheadAttention(4, 3),
+    lambda lib, m: lib.nn.MultiheadAttention(4, 0),
+    lambda lib, m: lib.nn.MultiheadAttention(4, 2)(lib.ones(4), lib.ones(2, 4), lib.ones(2, 4)),
+    lambda lib, m: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(2, 3, 4)] * 3, attn_mask=lib.ones(3, 3) > 0),
+    lambda lib, m: lib.nn.MultiheadAttention(4, 2)(*[lib.ones(2, 3, 4)] * 3, is_causal=True),
+    lambda lib, m: lib.nn.TransformerEncoderLayer(4, 2, activation="tanh"),
+    lambda lib, m: lib.nn.Transformer(4, 2, 1, 1, 8, batch_first=True)(lib.ones(2, 3, 4), lib.ones(3, 3, 4)),
     lambda lib, m: lib.nn.init.xavier_uniform_(lib.ones(3)),
     lambda lib, m: lib.nn.init.calculate_gain("foo"),
 ]

@@ -219,7 +219,7 @@ def _mask_of_heads(mask: Any, batch: int, heads: int, scores: tuple[int, int]) -
     shape = mask._data.shape
     expected = scores if len(shape) == 2 else (batch * heads, *scores)
     if shape != expected:
-        raise ShapeError(f"The shape of the {len(shape)}D attn_mask is {shape}, but should be {expected}.")
+        raise ShapeError(f"The shape of the {len(shape)}D attn_mask is {mask.shape}, but should be {expected}.")
     return mask if len(shape) == 2 else mask.reshape(batch, heads, *scores)
 
 
