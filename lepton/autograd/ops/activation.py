@@ -7,6 +7,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise, fit_number
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
+from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMax
@@ -201,7 +202,7 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     Raises:
         UnsupportedDTypeError: ``input`` is bool.
     """
-    if input._data.dtype.kind == "b":
+    if check_tensor(input, "threshold")._data.dtype.kind == "b":
         raise UnsupportedDTypeError("\"threshold_cpu\" not implemented for 'Bool'; convert the input with .float()")
     return Threshold(_limit(threshold, input), _limit(value, input))(input)
 
@@ -218,7 +219,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
         ArgumentError: ``min_val`` is greater than ``max_val``. DTypeError: ``input`` is bool, or unsigned and a limit
             is negative.
     """
-    kind = input._data.dtype.kind
+    kind = check_tensor(input, "hardtanh")._data.dtype.kind
     if kind == "b":
         raise DTypeError("Bool inputs not supported for hardtanh")
     if min_val > max_val:
