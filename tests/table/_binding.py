@@ -144,7 +144,7 @@ class Bound:
             out = self.module(*[each() for each in self._inputs])
         else:
             args = [each() for each in self._args]
-            if self._clones:
+            if self._clones and self.library.is_tensor(args[0]):
                 args[0] = args[0].clone()
             out = self._function(*args, **{k: each() for k, each in self._kwargs.items()})
         if self.entry.outputs is not None:
@@ -162,7 +162,8 @@ class Bound:
 
     @property
     def _clones(self) -> bool:
-        return self.how == "inplace" or (self.entry.name.startswith("Tensor.") and self.entry.name.endswith("_"))
+        name = self.entry.name
+        return self.how == "inplace" or (name.startswith(("Tensor.", "nn.functional.")) and name.endswith("_"))
 
     def _find(self) -> Callable[..., Any]:
         name, library = self.entry.name, self.library
