@@ -313,7 +313,7 @@ def block_windows(x_shape: Ints, sizes: Ints, stride: Ints, padding: Pads, dilat
 
 @kernel
 def unfold(x: Any, windows: Windows) -> Any:
-    """Every patch as a column: (N, C·places, *counts), of which y[n, (c, k), p] = x[n, c, p·stride + k·dilation − before]."""
+    """Patches as columns: y[n, (c, k), p] = x[n, c, p·stride + k·dilation − before], (N, C·places, *counts)."""
     module, plan = xp(x), plan_of(windows, x.dtype.itemsize)
     out = module.empty((plan.images, windows.weight_shape[0], *plan.counts), x.dtype)
     for tile, columns in plan.worked(x):

@@ -1,7 +1,7 @@
 """Linear maps along single dimensions: padding with elements of the input, and interpolation.
 
-Along one dimension, each result is a weighted sum of a few elements: z[i] = Σₖ weight[i, k]·x[place[i, k]]. Such a map is
-a sparse matrix. Its transpose is one too, so the gradient of a map is a map, which runs through the same kernel.
+Along one dimension, each result is a weighted sum of a few elements: z[i] = Σₖ weight[i, k]·x[place[i, k]]. Such a map
+is a sparse matrix. Its transpose is one too, so the gradient of a map is a map, which runs through the same kernel.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class LinearMap:
 
     def __init__(self, count: int, length: int, rows: Any, places: Any, weights: Any = None) -> None:
         self.count, self.length = count, length
-        self._entries, self._adjoint = (rows, places, weights), None
+        self._entries = (rows, places, weights)
+        self._adjoint: LinearMap | None = None
         order = np.argsort(rows, kind="stable")
         rows, places = rows[order], places[order]
         weights = None if weights is None else weights[order]

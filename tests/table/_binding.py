@@ -146,7 +146,7 @@ class Bound:
             args = [each() for each in self._args]
             if self.entry.prepare is not None and self.library.is_tensor(args[0]):
                 args[0] = self.entry.prepare(args[0])
-            if self._clones:
+            if self._clones and self.library.is_tensor(args[0]):
                 args[0] = args[0].clone()
             out = self._function(*args, **{k: each() for k, each in self._kwargs.items()})
         if self.entry.outputs is not None:

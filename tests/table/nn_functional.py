@@ -1,4 +1,4 @@
-"""Entries of ``nn.functional``: activations, softmax, losses, dropout, embeddings, linear maps, padding."""
+"""Entries of ``nn.functional``: activations, softmax, losses, dropout, embeddings, linear maps."""
 
 from __future__ import annotations
 
@@ -403,7 +403,7 @@ BY_CLASS = [
     ),
 ]  # fmt: skip
 
-# ---------------------------------------------------------------------- dropout, embeddings, linear maps, padding
+# ---------------------------------------------------------------------- dropout, embeddings, linear maps
 
 
 def dropping(name: str, shape: tuple[int, ...], *further: Any) -> Entry:
@@ -418,7 +418,6 @@ def dropping(name: str, shape: tuple[int, ...], *further: Any) -> Entry:
     )
 
 
-PADDED = (((2, 4), (1, 2)), ((2, 3, 4), (2, 1)), ((1, 2, 3, 4), (1, 2, 2, 1)), ((2, 3, 3, 3), (1,) * 6))
 INDEX = np.array([[0, 2, 1], [2, 4, 2]])
 
 OTHERS = [
@@ -478,30 +477,6 @@ OTHERS = [
             lambda s: st.tuples(arrays(real, (*s, 3)), arrays(real, (*s, 2)), arrays(real, (4, 3, 2)))
         ).map(lambda drawn: Call(*drawn)),
         errors=[(Call(fixed(shape=(4, 3)), fixed(shape=(4, 2)), fixed(shape=(5, 3, 3))), RuntimeError)],
-    ),
-    entry(
-        "nn.functional.pad",
-        Call(fixed(), (1, 2)),
-        Call(fixed(), (1, 0, 2, 1), value=2.5),
-        Call(fixed(), (-1, 1)),
-        Call(fixed(shape=(2, 4)), (-1, -2)),
-        *[
-            Call(fixed(shape=shape), pads, mode=mode)
-            for mode in ("reflect", "replicate", "circular")
-            for shape, pads in PADDED
-        ],
-        draw=st.tuples(
-            arrays(real, (2, 3, 4)), st.integers(-1, 3), st.integers(-1, 3),
-            st.sampled_from(("constant", "reflect", "replicate", "circular")),
-        ).map(lambda drawn: Call(drawn[0], drawn[1:3], mode=drawn[3])),
-        values=[Call(typed("int64"), (1, 1), value=3), Call(typed("bool"), (1, 1)), Call(fixed(), ())],
-        errors=[
-            (Call(fixed(), (1,)), RuntimeError),
-            (Call(fixed(), (1, 1) * 3), RuntimeError),
-            (Call(fixed(), (-2, -2)), RuntimeError),
-            (Call(fixed(shape=(2, 3, 4)), (4, 0), mode="reflect"), RuntimeError),
-            (Call(fixed(shape=(2, 3, 4)), (5, 0), mode="circular"), RuntimeError),
-        ],
     ),
 ]  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Interpolation along one dimension as a linear map: which elements each result takes, and with which weights.
 
-Result i of ``count`` lies at the place s·(i + ½) − ½ of the input's ``length`` elements, with the step s =
-length/count, or the inverse of a given scale factor; with aligned corners at i·(length − 1)/(count − 1). Places and
-weights are computed in the type of the numbers, as in PyTorch: between 32 bits and 64 they differ beyond the last digit.
+Result i of ``results`` lies at the place s·(i + ½) − ½ of the input's ``length`` elements, with the step s =
+length/results, or the inverse of a given scale factor; with aligned corners at i·(length − 1)/(results − 1). Places and
+weights are computed in the type of the numbers, as in PyTorch: those of 32 bits and of 64 differ by much more than the
+last digit.
 """
 
 from __future__ import annotations
@@ -20,24 +21,24 @@ Filter = Callable[[Any], Any]
 
 
 class Spacing(NamedTuple):
-    """How ``count`` results lie over ``length`` elements; ``scale`` is a scale factor that was given, or None."""
+    """How many results lie over ``length`` elements; ``scale`` is a scale factor that was given, or None."""
 
     length: int
-    count: int
+    results: int
     scale: float | None
     align_corners: bool
 
     def step(self, kind: Any) -> Any:
         """The distance from one result to the next, in elements of the input."""
         if self.align_corners:
-            return kind(self.length - 1) / kind(self.count - 1) if self.count > 1 else kind(0)
+            return kind(self.length - 1) / kind(self.results - 1) if self.results > 1 else kind(0)
         if self.scale is not None and self.scale > 0:
             return kind(1 / self.scale)
-        return kind(self.length) / kind(self.count)
+        return kind(self.length) / kind(self.results)
 
     def places(self, kind: Any) -> Any:
         """Where the results lie."""
-        numbers = np.arange(self.count, dtype=kind)
+        numbers = np.arange(self.results, dtype=kind)
         half = kind(0 if self.align_corners else 0.5)
         return self.step(kind) * (numbers + half) - half
 
@@ -48,7 +49,7 @@ class Spacing(NamedTuple):
 @lru_cache(maxsize=512)
 def nearest(spacing: Spacing, exact: bool) -> LinearMap:
     """The element at ⌊s·i⌋, or with ``exact`` at ⌊s·(i + ½)⌋, in 32 bits whatever the type of the numbers."""
-    step, numbers, last = spacing.step(np.float32), np.arange(spacing.count), spacing.length - 1
+    step, numbers, last = spacing.step(np.float32), np.arange(spacing.results), spacing.length - 1
     at = (numbers + 0.5) * np.float64(step) if exact else numbers * np.float64(step)
     places = np.minimum(np.floor(at.astype(np.float32)).astype(np.int64), last)
     return picking(places, spacing.length)
@@ -78,11 +79,11 @@ def lanczos(x: Any) -> Any:
 @lru_cache(maxsize=512)
 def between(spacing: Spacing, taps: int, kind: Any) -> LinearMap | None:
     """Weights of the 2 (linear) or 4 (cubic, a = −¾) nearest elements; beyond the ends stands the end's element."""
-    if taps == 2 and spacing.length == spacing.count:
+    if taps == 2 and spacing.length == spacing.results:
         return None
     places, weights = _neighbours(spacing, taps, kind)
-    rows = np.broadcast_to(np.arange(spacing.count), places.shape)
-    return LinearMap(spacing.count, spacing.length, rows.ravel(), places.ravel(), weights.ravel())
+    rows = np.broadcast_to(np.arange(spacing.results), places.shape)
+    return LinearMap(spacing.results, spacing.length, rows.ravel(), places.ravel(), weights.ravel())
 
 
 def _neighbours(spacing: Spacing, taps: int, kind: Any) -> tuple[Any, Any]:
@@ -117,16 +118,16 @@ SMOOTHING = {
 @lru_cache(maxsize=512)
 def smoothed(spacing: Spacing, mode: str, kind: Any) -> LinearMap | None:
     """The filter, as wide as a result where that covers several elements; its weights add up to 1."""
-    if spacing.length == spacing.count:
+    if spacing.length == spacing.results:
         return None
-    return LinearMap(spacing.count, spacing.length, *_smoothing_entries(spacing, mode, kind))
+    return LinearMap(spacing.results, spacing.length, *_smoothing_entries(spacing, mode, kind))
 
 
 def _smoothing_entries(spacing: Spacing, mode: str, kind: Any) -> tuple[Any, Any, Any]:
     smoothing, step = SMOOTHING[mode], spacing.step(kind)
     half, widened = np.float64(0.5), max(step, kind(1))  # a half of 64 bits, as in PyTorch
     support = kind(smoothing.width * half * widened)
-    centers = ((np.arange(spacing.count) + half) * step).astype(kind)
+    centers = ((np.arange(spacing.results) + half) * step).astype(kind)
     first = np.maximum((centers - support + half).astype(np.int64), 0)
     last = np.minimum((centers + support + half).astype(np.int64), spacing.length)
     places = first[:, None] + np.arange(math.ceil(support) * 2 + 1)
@@ -135,7 +136,7 @@ def _smoothing_entries(spacing: Spacing, mode: str, kind: Any) -> tuple[Any, Any
     weights = smoothing.filter(away.astype(kind)) * inside
     totals = weights.sum(axis=1, keepdims=True)
     weights = np.divide(weights, totals, out=weights, where=totals != 0)
-    rows = np.broadcast_to(np.arange(spacing.count)[:, None], places.shape)
+    rows = np.broadcast_to(np.arange(spacing.results)[:, None], places.shape)
     return rows[inside], places[inside], weights[inside]
 
 
@@ -145,7 +146,7 @@ def _smoothing_entries(spacing: Spacing, mode: str, kind: Any) -> tuple[Any, Any
 @lru_cache(maxsize=512)
 def in_integers(spacing: Spacing, mode: str, antialias: bool) -> tuple[LinearMap | None, int]:
     """The map with weights as integers of 16 bits, and how many bits of theirs are behind the point."""
-    if spacing.length == spacing.count:
+    if spacing.length == spacing.results:
         return None, 0
     if antialias:
         rows, places, weights = _smoothing_entries(spacing, mode, np.float64)
@@ -157,7 +158,7 @@ def in_integers(spacing: Spacing, mode: str, antialias: bool) -> tuple[LinearMap
         bits += 1
     scaled = weights * (1 << bits)
     rounded = np.trunc(scaled + np.copysign(0.5, scaled)).astype(np.int32)
-    return LinearMap(spacing.count, spacing.length, rows, places, rounded), bits
+    return LinearMap(spacing.results, spacing.length, rows, places, rounded), bits
 
 
 def _merged(places: Any, weights: Any) -> tuple[Any, Any, Any, Any]:

@@ -71,7 +71,7 @@ def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0), element by element. See :func:`lepton.relu`."""
-    return input.relu_() if inplace else ops.relu(input)
+    return check_tensor(input, "relu").relu_() if inplace else ops.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:

@@ -86,7 +86,9 @@ def grid_sample(
 def _neighbours(at: Tensor, length: int, mode: str, padding_mode: str, align_corners: bool) -> tuple[Tensor, Any]:
     """The weights (N, K, P) and places (−1 for none) of the elements around coordinates (N, P) along one dimension."""
     offset, rows = WEIGHTS[mode]
-    mirrors: Any = ((0, length - 1) if align_corners else (-0.5, length - 0.5)) if padding_mode == "reflection" else None
+    mirrors: Any = None
+    if padding_mode == "reflection":
+        mirrors = (0, length - 1) if align_corners else (-0.5, length - 0.5)
     if padding_mode != "zeros" and mode != "bicubic":
         at = Inside(length - 1, mirrors)(at)
     x: Any = at._data

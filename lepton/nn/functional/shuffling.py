@@ -12,7 +12,9 @@ __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
-    """Blocks of r² channels as squares of r × r pixels (Shi et al., 2016): y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w].
+    """Blocks of r² channels as squares of r × r pixels (Shi et al., 2016).
+
+    y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w].
 
     Args:
         input: (…, C·r², H, W).
