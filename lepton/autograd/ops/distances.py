@@ -44,6 +44,8 @@ class Cdist(Op):
         self.p = p
 
     def forward(self, x: Any, y: Any) -> Any:
+        if not x.shape[-1]:
+            return xp(x).zeros((*x.shape[:-1], y.shape[-2]), x.dtype)
         found = [norm_of(d, self.p, (d.ndim - 1,), False) for _, d in _differences(x, y)]
         return xp(x).concatenate(found, axis=-2)
 

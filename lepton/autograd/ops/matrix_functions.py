@@ -9,15 +9,15 @@ from lepton.autograd.op import Op
 from lepton.autograd.ops import products, rearranging
 from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import check_floating, check_lengths, check_matrix, mT
-from lepton.autograd.ops.arguments import check_tensor, scalar_name, tensor_sequence
+from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name, tensor_sequence
 from lepton.autograd.ops.arithmetic import mul
 from lepton.autograd.ops.joining import Cat
-from lepton.autograd.ops.matrix import matmul, multiply_in_best_order
+from lepton.autograd.ops.matrix import dot, matmul, multiply_in_best_order
 from lepton.autograd.ops.reduction import Sum
 from lepton.autograd.ops.scan import cumprod
 from lepton.autograd.ops.shape import expand, reshape
 from lepton.autograd.ops.solving import inv
-from lepton.autograd.tensor import Tensor, normalize_dim
+from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, ValueRangeError
 from lepton.kernels import linalg as kernels
@@ -60,6 +60,18 @@ def _size_of(g: Any) -> Any:
     return Tensor(size) if isinstance(g, Tensor) else size
 
 
+class MatrixUnit(Op):
+    """z = x⁰, the identity          ∂L/∂x = 0"""
+
+    __slots__ = ()
+
+    def forward(self, x: Any) -> Any:
+        return xp(x).zeros_like(x) + xp(x).eye(x.shape[-1], dtype=x.dtype)
+
+    def backward(self, g: Any) -> Any:
+        return ZerosLike.on(g)
+
+
 def matrix_exp(A: Tensor) -> Tensor:
     """e^A = Σ Aᵏ/k! of matrices (…, n, n).
 
@@ -78,15 +90,14 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     Raises:
         ShapeError: they are not square. ArgumentTypeError: n is not an int. LinAlgError: n < 0 and one is singular.
     """
-    data = check_matrix(A, "linalg.matrix_power")
+    check_matrix(A, "linalg.matrix_power")
     check_lengths(A, "linalg.matrix_power")
     if isinstance(n, bool) or not isinstance(n, int):
         raise ArgumentTypeError(
             f"linalg.matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
         )
     if n == 0:
-        module = xp(data)
-        return Tensor(module.zeros_like(data) + module.eye(data.shape[-1], dtype=data.dtype))
+        return MatrixUnit()(A)
     if n < 0:
         A, n = inv(A), -n
     result: Tensor | None = None
@@ -157,8 +168,11 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
             f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_name(x._data.dtype)} "
             f"and y of type {scalar_name(y._data.dtype)} instead"
         )
+    if x._data.ndim == 1 == y._data.ndim:
+        normalize_dims(dim, 1)
+        return dot(x, y)
     product = mul(x, y)
-    return Sum((normalize_dim(dim, product.ndim),), False)(product)
+    return Sum(normalize_dims(dim, product.ndim), False)(product)
 
 
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
@@ -171,7 +185,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return rearranging.diagonal(A, offset, dim1, dim2)
 
 
-def vander(x: Tensor, N: int | None = None) -> Tensor:
+def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """Vandermonde's matrix: 1, x, x², … x^(N−1) along a new last dimension.
 
     Args:
@@ -186,10 +200,10 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
         raise DTypeError(
             f"linalg.vander supports floating point, complex, and integer tensors, but got {scalar_name(data.dtype)}"
         )
-    count = (data.shape[-1] if data.ndim else 1) if N is None else N
+    shape = data.shape or (1,)
+    count = shape[-1] if N is None else N
     if count < 2:
         raise ValueRangeError(f"N must be greater than 1, but it is {count}")
-    shape = data.shape
     ones = Tensor(xp(data).ones((*shape, 1), data.dtype))
     powers = expand(reshape(x, *shape, 1), (*shape, count - 1))
     return cumprod(Cat(len(shape))(ones, powers), -1)

@@ -149,11 +149,10 @@ class PNorm(Reduction):
         return found.reshape(shape).astype(x.dtype, copy=False)
 
     def backward(self, g: Any, x: Any, out: Any) -> Any:
-        size = spread(Where.on(out == 0, 1, out), self.source, self.axes, self.keepdim)
-        inside = Where.on(x == 0, 1, x)
-        slope = Sign.on(inside) * (Abs.on(inside) / size) ** (self.p - 1)
-        g = Where.on(out == 0, 0, g)
-        return Where.on(x == 0, 0, spread(g, self.source, self.axes, self.keepdim) * slope)
+        size = spread(out, self.source, self.axes, self.keepdim)
+        flat = (x == 0) | (size == 0)
+        slope = Sign.on(x) * (Where.on(flat, 1, Abs.on(x)) / Where.on(flat, 1, size)) ** (self.p - 1)
+        return Where.on(flat, 0, spread(g, self.source, self.axes, self.keepdim) * slope)
 
 
 def norm_of(x: Any, p: float, axes: Axes, keepdim: bool) -> Any:
