@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +29,7 @@ from tests.table import (
     seeds,
     typed,
 )
-from tests.table._matrices import FULL, conditioned, matrices, of_matrices, refused, singular, with_zero_row
+from tests.table._matrices import FULL, conditioned, matrices, of_matrices, refused, singular
 
 INF = float("inf")
 ORDERS: list[Any] = [2, 1, 3, 0.5, 2.5, INF, -INF, -1, -2]

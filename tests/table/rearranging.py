@@ -1,4 +1,4 @@
-"""Images as columns of blocks, channels and pixels in another order, the way back from pooling; in-place names."""
+"""Images as columns of blocks, channels and pixels in another order, the way back from pooling."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.table._families import fixed, typed
 from tests.table._format import Call, Entry, entry
 from tests.table._images import FLOATING, LAID_OUT, WHOLE, with_odd_ones
-from tests.table._strategies import LAYOUTS, Draw, arrays, away_from, real
+from tests.table._strategies import LAYOUTS, Draw, arrays, real
 from tests.table.nn_layers import bell, layer, on
 
 # ---------------------------------------------------------------------- blocks as columns
@@ -205,30 +205,4 @@ OTHERS = [
 ]  # fmt: skip
 
 
-# ---------------------------------------------------------------------- activations under their in-place names
-
-
-def in_place(name: str, *arguments: Any, domain: Any = real, **claims: Any) -> Entry:
-    """An activation that writes into its first argument."""
-    return entry(
-        f"nn.functional.{name}",
-        *[Call(fixed(domain, (3, 4), each), *arguments) for each in LAYOUTS],
-        draw=arrays(domain).map(lambda x: Call(x, *arguments)),
-        values=[Call(typed(kind, (3, 4)), *arguments).tagged(kind) for kind in FLOATING],
-        errors=[(Call([1.0], *arguments), TypeError)],
-        **claims,
-    )
-
-
-IN_PLACE = [
-    in_place("relu_", domain=away_from(0)),
-    in_place("elu_", 0.5, domain=away_from(0)),
-    in_place("celu_", 0.5, domain=away_from(0)),
-    in_place("selu_", domain=away_from(0)),
-    in_place("leaky_relu_", 0.2, domain=away_from(0)),
-    in_place("hardtanh_", -2.0, 0.5, domain=away_from(-2, 0.5)),
-    in_place("threshold_", 0.1, 20.0, domain=away_from(0.1)),
-    in_place("rrelu_", 0.1, 0.3, False, domain=away_from(0)),
-]
-
-ENTRIES = [*BLOCKS, *SHUFFLES, *OTHERS, *IN_PLACE]
+ENTRIES = [*BLOCKS, *SHUFFLES, *OTHERS]

@@ -6,7 +6,6 @@ from lepton.nn.functional import convolution as _convolution
 from lepton.nn.functional import dropout as _dropout
 from lepton.nn.functional import embedding as _embedding
 from lepton.nn.functional import folding as _folding
-from lepton.nn.functional import inplace as _inplace
 from lepton.nn.functional import interpolation as _interpolation
 from lepton.nn.functional import linear as _linear
 from lepton.nn.functional import loss as _loss
@@ -22,7 +21,6 @@ from lepton.nn.functional.convolution import *  # noqa: F403
 from lepton.nn.functional.dropout import *  # noqa: F403
 from lepton.nn.functional.embedding import *  # noqa: F403
 from lepton.nn.functional.folding import *  # noqa: F403
-from lepton.nn.functional.inplace import *  # noqa: F403
 from lepton.nn.functional.interpolation import *  # noqa: F403
 from lepton.nn.functional.linear import *  # noqa: F403
 from lepton.nn.functional.loss import *  # noqa: F403
@@ -42,7 +40,6 @@ __all__ = [
         _dropout,
         _embedding,
         _folding,
-        _inplace,
         _interpolation,
         _linear,
         _loss,

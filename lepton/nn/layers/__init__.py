@@ -14,9 +14,9 @@ from lepton.nn.layers import (
     pooling,
     recurrent,
     recurrent_cell,
-    transformer,
     resizing,
     synchronized,
+    transformer,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
 from lepton.nn.layers.attention import *  # noqa: F403
@@ -31,9 +31,9 @@ from lepton.nn.layers.padding import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
 from lepton.nn.layers.recurrent import *  # noqa: F403
 from lepton.nn.layers.recurrent_cell import *  # noqa: F403
-from lepton.nn.layers.transformer import *  # noqa: F403
 from lepton.nn.layers.resizing import *  # noqa: F403
 from lepton.nn.layers.synchronized import *  # noqa: F403
+from lepton.nn.layers.transformer import *  # noqa: F403
 
 __all__ = [
     name
