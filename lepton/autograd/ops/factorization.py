@@ -6,6 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Op
 from lepton.autograd.ops import linalg_types as types
+from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import (
     all_of,
     check_floating,
@@ -141,7 +142,7 @@ class Qr(Op):
         bracket = bracket if gq is None else bracket + gq
         first = mT(SolveTriangular.on(square, mT(bracket), upper=True))
         if r.shape[-1] > k and not parts:
-            parts.append(q @ (r[..., :, k:] * 0))
+            parts.append(ZerosLike.on(q @ r[..., :, k:]))
         return Cat.on(first, *parts, dim=len(r.shape) - 1) if parts else first
 
     def _check_mode(self, q: Any, r: Any) -> None:

@@ -116,7 +116,7 @@ def pinv(
 
 
 def _only(what: str, older: str, given: tuple[Any, Any], instead: tuple[Any, Any]) -> tuple[Any, Any]:
-    if given != (None, None):
+    if any(each is not None for each in given):
         raise ArgumentTypeError(f"linalg.{what}(): {older} stands for atol and rtol; it cannot be given beside them")
     return instead
 
