@@ -17,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import lepton.autograd.ops.distances  # noqa: E402 - loaded at the first use, as linear algebra is
+import lepton.linalg  # noqa: E402
 import lepton.nn  # noqa: E402, F401 - its ops belong to the page
 from lepton.autograd import methods, op, tensor  # noqa: E402
 from lepton.autograd.drawing import formula_of  # noqa: E402

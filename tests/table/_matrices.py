@@ -73,7 +73,8 @@ def of_matrices(
     """A function of one matrix: shapes, layouts, options, number types, nan, and what it refuses."""
     shapes, first = (SQUARE, (3, 3)) if square else (ANY, (3, 2))
     options = list(options)
-    cases = [Call(fixed(domain, shape), *args, **each) for shape in shapes for each in options]
+    cases = [Call(fixed(domain, shape), *args, **options[0]) for shape in shapes]
+    cases += [Call(fixed(domain, shape), *args, **each) for shape in shapes[:2] for each in options[1:]]
     cases += [Call(fixed(domain, first, layout), *args, **options[0]) for layout in FULL]
     cases.append(Call(fixed(domain, (2, *first), "broadcast"), *args, **options[0]))
     further = [Call(typed(each, first, domain), *args, **options[0]).tagged(each) for each in DTYPES]

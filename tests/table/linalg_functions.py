@@ -106,9 +106,9 @@ POINTS = np.array([[1.0, 2.0, 3.0], [2.0, 1.0, 3.0], [1.0, 2.0, 3.0]])
 
 
 def distances() -> list[Call]:
-    shapes = (((2, 3), (4, 3)), ((2, 2, 3), (1, 3, 3)), ((3, 2, 2), (2, 2)), ((1, 1), (1, 1)), ((2, 1, 2, 2), (3, 2, 2)))
-    cases = [Call(fixed(shape=a), fixed(shape=b, seed=1), p) for a, b in shapes for p in POWERS]
-    cases += [Call(fixed(shape=a), fixed(shape=b, seed=1), compute_mode=QUICK) for a, b in shapes]
+    pairs = [((2, 3), (4, 3)), ((2, 2, 3), (1, 3, 3)), ((3, 2, 2), (2, 2)), ((1, 1), (1, 1)), ((2, 1, 2, 2), (3, 2, 2))]
+    cases = [Call(fixed(shape=a), fixed(shape=b, seed=1), p) for a, b in pairs[:2] for p in POWERS]
+    cases += [Call(fixed(shape=a), fixed(shape=b, seed=1), compute_mode=QUICK) for a, b in pairs]
     cases += [Call(fixed(shape=(2, 3)), fixed(shape=(2, 3), seed=1), 2, EXACT), Call(POINTS[:1], POINTS[1:2] + 0.5, 3)]
     cases += [Call(fixed(shape=(2, 3), layout=each), fixed(shape=(2, 3), layout=each, seed=1), 1.0) for each in FULL]
     empty = (((0, 3), (2, 3)), ((2, 0), (3, 0)), ((2, 3), (0, 3)), ((0, 2, 3), (1, 2, 3)))
@@ -205,9 +205,9 @@ ENTRIES = [
         *[
             Call(fixed(conditioned, shape), order)
             for order in (None, *MATRIX_ORDERS)
-            for shape in ((3, 3), (2, 2, 2), (1, 1))
+            for shape in ((3, 3), (2, 1, 1))
         ],
-        *[Call(fixed(conditioned, shape), order) for order in (None, 2, -2) for shape in ((3, 2), (2, 3), (2, 1, 2))],
+        *[Call(fixed(conditioned, shape), order) for order in (None, -2) for shape in ((3, 2), (2, 1, 2))],
         *[Call(fixed(conditioned, (3, 3), layout)) for layout in FULL],
         values=[
             *[Call(typed(each, (3, 3), conditioned), order).tagged(each) for each in DTYPES for order in (None, 1)],
@@ -256,8 +256,9 @@ ENTRIES = [
             *[
                 Call(fixed(conditioned, shape), n)
                 for n in POWERS_OF_MATRICES
-                for shape in ((3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2))
+                for shape in ((2, 2), (0, 0))
             ],
+            *[Call(fixed(conditioned, shape), n) for n in (3, -2) for shape in ((2, 2, 2), (1, 1), (0, 2, 2))],
             *[Call(fixed(conditioned, (2, 2), layout), 3) for layout in FULL],
             values=[Call(typed(each, (3, 3)), n).tagged(f"{each}, {n}") for each in DTYPES for n in (0, 1, 2, 5, -1)],
             errors=[
@@ -302,7 +303,10 @@ ENTRIES = [
         Call(fixed(conditioned, (2, 3, 3)), atol=Const(np.array([0.0, 1.2]))),
         Call(fixed(conditioned, (3, 3)), atol=Const(np.array([0.0, 1.2])), rtol=Const(np.array([0.0, 0.0]))),
         Call(fixed(conditioned, (3, 3)), Const(np.array(1.2))),
-        values=[Call(typed(each, (3, 2), conditioned)).tagged(each) for each in DTYPES] + [Call(np.full((2, 2), np.nan))],
+        values=[
+            *[Call(typed(each, (3, 2), conditioned)).tagged(each) for each in DTYPES],
+            Call(np.full((2, 2), np.nan)).tagged("nan"),
+        ],
         errors=[
             *refused(square=False),
             (Call(fixed(), hermitian=True), RuntimeError),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from lepton.autograd.op import broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.comparison import Where
@@ -74,7 +76,8 @@ def check_matrix(tensor: Any, what: str, argument: str = "A", position: int = 1)
     data = check_tensor(tensor, what, argument, position)._data
     if data.ndim < 2:
         raise ShapeError(
-            f"{what}: The input tensor {argument} must have at least 2 dimensions; its shape is {list(data.shape)}"
+            f"{what}: {argument} must have at least 2 dimensions, as a matrix or a batch of them; its shape is "
+            f"{list(data.shape)}"
         )
     return data
 
@@ -165,11 +168,10 @@ def converging(what: str, a: Any, compute: Callable[[], Any]) -> Any:
     Raises:
         LinAlgError: it does not converge.
     """
-    module = xp(a)
     try:
         return compute()
-    except module.linalg.LinAlgError:
-        good = to_numpy(module.isfinite(a).all(axis=(-2, -1))).reshape(-1)
+    except np.linalg.LinAlgError:
+        good = to_numpy(xp(a).isfinite(a).all(axis=(-2, -1))).reshape(-1)
     if good.all():
         raise LinAlgError(
             f"{what}: The algorithm failed to converge because the input matrix is ill-conditioned or has too many "

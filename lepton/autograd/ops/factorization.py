@@ -6,6 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Op
 from lepton.autograd.ops import linalg_types as types
+from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import (
     all_of,
     check_floating,
@@ -15,7 +16,6 @@ from lepton.autograd.ops._linalg import (
     check_square,
     converging,
     mT,
-    where_not_zero,
 )
 from lepton.autograd.ops.joining import Cat
 from lepton.autograd.ops.rearranging import EmbedDiagonal, Tril, Triu
@@ -58,44 +58,44 @@ class Cholesky(Op):
         return SolveTriangular.on(mT(out), mT(half), upper=True)
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
+def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """:func:`cholesky` that says in ``info`` where it failed instead of raising, unless ``check_errors``.
 
     Returns:
         (L, info): ``info`` holds for each matrix, as int32, the order of the first leading minor that is not
         positive-definite, 0 if there is none. Where there is one, L is nan.
     """
-    factor, info = factors_of(A, upper, "linalg.cholesky")
+    factor, info = factors_of(input, upper, "linalg.cholesky")
     if check_errors:
         check_info(info, "linalg.cholesky_ex", NOT_POSITIVE)
     return types.cholesky_ex(factor, Tensor(info))
 
 
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
-    """The lower triangular L with A = L·Lᵀ, of symmetric positive-definite matrices (…, n, n).
+def cholesky(input: Tensor, *, upper: bool = False) -> Tensor:
+    """The lower triangular L with L·Lᵀ = input, of symmetric positive-definite matrices (…, n, n).
 
     Args:
-        upper: give U with A = Uᵀ·U instead, from the upper triangle of A.
+        upper: give U with Uᵀ·U = input instead, from its upper triangle.
 
     Raises:
         LinAlgError: one is not positive-definite. ShapeError: they are not square. DTypeError: the type is not float32
             or float64.
     """
-    return checked_cholesky(A, upper, "linalg.cholesky")
+    return checked_cholesky(input, upper, "linalg.cholesky")
 
 
-def checked_cholesky(A: Tensor, upper: bool, what: str) -> Tensor:
+def checked_cholesky(input: Tensor, upper: bool, what: str) -> Tensor:
     """:func:`cholesky` under the name that its messages give."""
-    factor, info = factors_of(A, upper, what)
+    factor, info = factors_of(input, upper, what)
     check_info(info, what, NOT_POSITIVE)
     return factor
 
 
-def factors_of(A: Tensor, upper: bool, what: str) -> tuple[Tensor, Any]:
+def factors_of(input: Tensor, upper: bool, what: str) -> tuple[Tensor, Any]:
     """Cholesky factors, and the array of what went wrong."""
-    check_square(A, what)
+    check_square(input, what, "input")
     op = Cholesky()
-    factor = op(mT(A) if upper else A)
+    factor = op(mT(input) if upper else input)
     return mT(factor) if upper else factor, op.info
 
 
@@ -142,7 +142,7 @@ class Qr(Op):
         bracket = bracket if gq is None else bracket + gq
         first = mT(SolveTriangular.on(square, mT(bracket), upper=True))
         if r.shape[-1] > k and not parts:
-            parts.append(q @ (r[..., :, k:] * 0))
+            parts.append(ZerosLike.on(q @ r[..., :, k:]))
         return Cat.on(first, *parts, dim=len(r.shape) - 1) if parts else first
 
     def _check_mode(self, q: Any, r: Any) -> None:
@@ -300,9 +300,8 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 class Eigh(Op):
     """x = V·diag(λ)·Vᵀ of symmetric x          ∂L/∂x = V·(diag(gλ) + (Vᵀ·gV)/E)·Vᵀ,  Eᵢⱼ = λⱼ − λᵢ
 
-    The derivative of V alone does not exist where eigenvalues are equal; there 0 stands for 1/E, so that functions
-    which do not depend on the choice of V have theirs (Giles, *An extended collection of matrix derivative results*,
-    2008).
+    Where eigenvalues are equal, V is not determined, and what comes through it is inf or nan (Giles, *An extended
+    collection of matrix derivative results for forward and reverse mode algorithmic differentiation*, 2008).
     """
 
     __slots__ = ("uplo",)
@@ -320,8 +319,9 @@ class Eigh(Op):
         g_values, g_vectors = all_of(g, 2)
         inner = None
         if g_vectors is not None:
-            differences = values[..., None, :] - values[..., :, None]
-            inner = (mT(vectors) @ g_vectors) * where_not_zero(differences)
+            eye = eye_like(values)
+            gaps = values[..., None, :] - values[..., :, None] + eye
+            inner = (mT(vectors) @ g_vectors) / gaps * (1 - eye)
         if g_values is not None:
             diagonal = diagonal_matrix(g_values)
             inner = diagonal if inner is None else inner + diagonal
@@ -345,46 +345,54 @@ class Eigvalsh(Op):
         return (vectors * g[..., None, :]) @ mT(vectors)
 
 
+def eye_like(x: Any) -> Any:
+    """The identity of the size of x's last dimension, as an array."""
+    data = x._data if isinstance(x, Tensor) else x
+    return xp(data).eye(data.shape[-1], dtype=data.dtype)
+
+
 def diagonal_matrix(x: Any) -> Any:
     """Square matrices with x on their diagonals."""
     ndim, n = len(x.shape), x.shape[-1]
     return EmbedDiagonal.on(x, offset=0, dim1=ndim - 1, dim2=ndim, shape=(*x.shape, n))
 
 
-def _check_symmetric(A: Tensor, UPLO: str, what: str) -> str:
-    check_square(A, what)
+def _check_symmetric(input: Tensor, UPLO: str, what: str) -> str:
+    check_square(input, what, "input")
     if UPLO not in ("L", "U", "l", "u"):
         raise ValueRangeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return UPLO.upper()
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> Any:
+def eigh(input: Tensor, UPLO: str = "L") -> Any:
     """A = V·diag(λ)·Vᵀ of symmetric matrices (…, n, n): ascending eigenvalues, orthonormal eigenvectors in columns.
 
     Signs of eigenvectors, and bases where eigenvalues are equal, are arbitrary: a loss should not depend on them.
 
     Args:
-        UPLO: which triangle of A is looked at, ``"L"`` or ``"U"``.
+        UPLO: which triangle is looked at, ``"L"`` or ``"U"``.
 
     Returns:
         (eigenvalues (…, n), eigenvectors (…, n, n)).
 
     Raises:
-        ShapeError: A is not square. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
+        ShapeError: they are not square. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
     """
-    return types.eigh(*Eigh(_check_symmetric(A, UPLO, "linalg.eigh"))(A))
+    return types.eigh(*Eigh(_check_symmetric(input, UPLO, "linalg.eigh"))(input))
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
-    """The ascending eigenvalues (…, n) of symmetric matrices (…, n, n), differentiable where they are equal too.
+def eigvalsh(input: Tensor, UPLO: str = "L") -> Tensor:
+    """The ascending eigenvalues (…, n) of symmetric matrices (…, n, n).
+
+    Where they are equal, the gradient is that of one choice of their order.
 
     Args:
-        UPLO: which triangle of A is looked at, ``"L"`` or ``"U"``.
+        UPLO: which triangle is looked at, ``"L"`` or ``"U"``.
 
     Raises:
-        ShapeError: A is not square. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
+        ShapeError: they are not square. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
     """
-    return Eigvalsh(_check_symmetric(A, UPLO, "linalg.eigvalsh"))(A)
+    return Eigvalsh(_check_symmetric(input, UPLO, "linalg.eigvalsh"))(input)
 
 
 # ---------------------------------------------------------------------- singular values
@@ -394,8 +402,8 @@ class Svd(Op):
     """x = U·Σ·Vᵀ          ∂L/∂x = U·(F∘skew(Uᵀ·gU)·Σ + Σ·F∘skew(Vᵀ·gV) + diag(gΣ))·Vᵀ + P·gU·Σ⁻¹·Vᵀ + U·Σ⁻¹·gVᵀ·Q
 
     Fᵢⱼ = 1/(σⱼ² − σᵢ²), skew(X) = X − Xᵀ, P = 1 − U·Uᵀ, Q = 1 − V·Vᵀ (Townsend, *Differentiating the Singular Value
-    Decomposition*, 2016). Where singular values are equal or 0, 0 stands for 1/0, so that functions which do not depend
-    on the choice of U and V have their derivative. Vectors beyond the first min(m, n) have none.
+    Decomposition*, 2016). Where singular values are equal or 0, U and V are not determined, and what comes through them
+    is inf or nan. Vectors beyond the first min(m, n) have no derivative.
     """
 
     __slots__ = ("full_matrices",)
@@ -414,22 +422,23 @@ class Svd(Op):
         (gu, gs, gvh), (m, k, n) = all_of(g, 3), (u.shape[-2], s.shape[-1], vh.shape[-1])
         u, vh = u[..., :, :k], vh[..., :k, :]
         row, column = s[..., None, :], s[..., :, None]
-        gaps = where_not_zero(row - column) * where_not_zero(row + column)
+        eye = eye_like(s)
+        difference, sums = row - column + eye, row + column + eye
         inner, outer = [], []
         if gs is not None:
             inner.append(diagonal_matrix(gs))
         if gu is not None:
             gu = gu[..., :, :k]
             turned = mT(u) @ gu
-            inner.append((turned - mT(turned)) * gaps * row)
+            inner.append((turned - mT(turned)) / difference / sums * row)
             if m > k:
-                outer.append(((gu - u @ turned) * where_not_zero(row)) @ vh)
+                outer.append(((gu - u @ turned) / row) @ vh)
         if gvh is not None:
             gvh = gvh[..., :k, :]
             turned = gvh @ mT(vh)
-            inner.append(column * (mT(turned) - turned) * gaps)
+            inner.append(column * ((mT(turned) - turned) / difference / sums))
             if n > k:
-                outer.append((u * where_not_zero(row)) @ (gvh - turned @ vh))
+                outer.append((u / row) @ (gvh - turned @ vh))
         return total([u @ total(inner) @ vh, *outer])
 
 
@@ -493,7 +502,9 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
-    """The singular values (…, min(m, n)) of matrices (…, m, n), descending, differentiable where they are equal too.
+    """The descending singular values (…, min(m, n)) of matrices (…, m, n).
+
+    Where they are equal, the gradient is that of one choice of their order.
 
     Raises:
         ShapeError: A is no matrix. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.

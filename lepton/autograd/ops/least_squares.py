@@ -46,11 +46,7 @@ class Tolerance:
 
 
 def _as_array(value: Any, data: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value._data.astype(data.dtype)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return value
-    return xp(data).asarray(value, dtype=data.dtype)
+    return xp(data).asarray(value._data if isinstance(value, Tensor) else value, dtype=data.dtype)
 
 
 class Pinv(Op):
@@ -93,40 +89,40 @@ def _pull(gt: Any, x: Any, z: Any) -> Any:
 
 
 def pinv(
-    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
-    """The pseudo-inverse (…, n, m) of matrices (…, m, n): A⁺·B has the least squares of A·X − B, and least X.
+    """The pseudo-inverse A⁺ (…, n, m) of matrices A (…, m, n): A⁺·B has the least Σ (A·X − B)² of all X.
 
     Args:
         rcond: an older name of ``rtol``.
-        hermitian: A is symmetric, of which the lower triangle is looked at.
+        hermitian: the matrices are symmetric, and the lower triangle is looked at.
         atol, rtol: singular values up to max(atol, rtol·σ₁) are taken as 0; numbers, or tensors with one for each
             matrix. By default rtol is ε·max(m, n), or 0 if there is a positive atol.
 
     Raises:
-        ShapeError: A is no matrix. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
+        ShapeError: it is no matrix. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
     """
-    data = check_matrix(A, "linalg.pinv")
-    check_numbers(A, "linalg.pinv")
+    data = check_matrix(input, "linalg.pinv", "input")
+    check_numbers(input, "linalg.pinv")
     if rcond is not None:
         atol, rtol = _only("pinv", "rcond", (atol, rtol), (0.0, rcond))
     if hermitian:
-        check_lengths(A, "linalg.eigh")
+        check_lengths(input, "linalg.eigh", "input")
     if not data.size:
-        return mT(A).clone()
+        return mT(input).clone()
     tolerance = Tolerance(atol, rtol, data)
     batch = broadcast_shape(data.shape[:-2], tolerance.batch)
-    return Pinv(tolerance, hermitian)(expand(A, (*batch, *data.shape[-2:])))
+    return Pinv(tolerance, hermitian)(expand(input, (*batch, *data.shape[-2:])))
 
 
 def _only(what: str, older: str, given: tuple[Any, Any], instead: tuple[Any, Any]) -> tuple[Any, Any]:
-    if given != (None, None):
+    if any(each is not None for each in given):
         raise ArgumentTypeError(f"linalg.{what}(): {older} stands for atol and rtol; it cannot be given beside them")
     return instead
 
 
 def matrix_rank(
-    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    input: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
     """How many singular values of matrices (…, m, n) are above max(atol, rtol·σ₁), as int64; see :func:`pinv`.
 
@@ -134,14 +130,14 @@ def matrix_rank(
         tol: an older name of ``atol``, with an rtol of 0.
 
     Raises:
-        ShapeError: A is no matrix. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
+        ShapeError: it is no matrix. DTypeError: the type is not float32 or float64. LinAlgError: no convergence.
     """
-    data = check_matrix(A, "linalg.matrix_rank")
-    check_numbers(A, "linalg.matrix_rank")
+    data = check_matrix(input, "linalg.matrix_rank", "input")
+    check_numbers(input, "linalg.matrix_rank")
     if tol is not None:
         atol, rtol = _only("matrix_rank", "tol", (atol, rtol), (tol, 0.0))
     if hermitian:
-        check_lengths(A, "linalg.eigh")
+        check_lengths(input, "linalg.eigh", "input")
     module, tolerance = xp(data), Tolerance(atol, rtol, data)
     if not data.size:
         return Tensor(module.zeros(broadcast_shape(data.shape[:-2], tolerance.batch), "int64"))
@@ -154,40 +150,40 @@ def matrix_rank(
 DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """The X with the least Σ (A·X − B)², the one with the least Σ X² if there are several.
+def lstsq(input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
+    """The X with the least Σ (input·X − b)², the one with the least Σ X² if there are several.
 
     All drivers compute it by singular values. As in LAPACK they differ in what they tell beside it.
 
     Args:
-        A, B: (…, m, n) and (…, m, k) or (…, m); batch dimensions broadcast.
+        input, b: (…, m, n) and (…, m, k) or (…, m); batch dimensions broadcast.
         rcond: singular values up to rcond·σ₁ are taken as 0; by default ε·max(m, n).
         driver: ``"gels"``, ``"gelsy"`` (the default), ``"gelsd"`` or ``"gelss"``.
 
     Returns:
-        (solution, residuals, rank, singular_values): X; Σ (A·X − B)² over the rows if m > n, all matrices have rank n
-        and the driver is not gelsy; the ranks as int64, for all drivers but gels; the singular values, for gelsd and
-        gelss. What is not told is empty.
+        (solution, residuals, rank, singular_values): X; the sums of squares over the rows if m > n, all matrices have
+        rank n and the driver is not gelsy; the ranks as int64, for all drivers but gels; the singular values, for gelsd
+        and gelss. What is not told is empty.
 
     Raises:
         ShapeError: the shapes do not fit. DTypeError: the types differ, or are not float32 or float64.
             ValueRangeError: there is no such driver. LinAlgError: no convergence.
     """
-    a = check_matrix(A, "linalg.lstsq")
-    check_numbers(A, "linalg.lstsq")
-    vector = _check_sides(A, B)
+    a = check_matrix(input, "linalg.lstsq", "input")
+    check_numbers(input, "linalg.lstsq")
+    vector = _check_sides(input, b)
     name = "gelsy" if driver is None else driver
     if name not in DRIVERS:
         raise ValueRangeError(f"linalg.lstsq: parameter `driver` should be one of ({', '.join(DRIVERS)}), not {driver}")
-    A, right = of_one_batch(A, reshape(B, *B._data.shape, 1) if vector else B)
+    input, right = of_one_batch(input, reshape(b, *b._data.shape, 1) if vector else b)
     (m, n), module = a.shape[-2:], xp(a)
     tolerance = Tolerance(0.0, rcond if rcond is None or rcond >= 0 else float(module.finfo(a.dtype).eps), a)
-    solution = matmul(Pinv(tolerance, False)(A) if a.size else mT(A), right)
-    values = Svdvals.on(A._data)
-    ranks = as_array(tolerance.keeps(values).sum(axis=-1)) if a.size else module.zeros(A._data.shape[:-2], "int64")
+    solution = matmul(Pinv(tolerance, False)(input) if a.size else mT(input), right)
+    values = Svdvals.on(input._data)
+    ranks = as_array(tolerance.keeps(values).sum(axis=-1)) if a.size else module.zeros(input._data.shape[:-2], "int64")
     nothing = Tensor(module.zeros(0, a.dtype))
     told = name != "gelsy" and m > n and (name == "gels" or bool((ranks == n).all()))
-    residuals = Sum((solution._data.ndim - 2,), False)(square(matmul(A, solution) - right)) if told else nothing
+    residuals = Sum((solution._data.ndim - 2,), False)(square(matmul(input, solution) - right)) if told else nothing
     return types.lstsq(
         reshape(solution, solution._data.shape[:-1]) if vector else solution,
         residuals,
@@ -196,9 +192,9 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     )
 
 
-def _check_sides(A: Tensor, B: Tensor) -> bool:
-    """Refuse sides that do not fit; whether B is a vector for each matrix."""
-    a, b = A._data, check_tensor(B, "linalg.lstsq", "B", 2)._data
+def _check_sides(left: Tensor, right: Tensor) -> bool:
+    """Refuse sides that do not fit; whether the right one is a vector for each matrix."""
+    a, b = left._data, check_tensor(right, "linalg.lstsq", "b", 2)._data
     if b.ndim == 0:
         raise ShapeError("linalg.lstsq: other must have at least 1 dimension.")
     if not 0 <= a.ndim - b.ndim <= 1:

@@ -72,43 +72,43 @@ class MatrixUnit(Op):
         return ZerosLike.on(g)
 
 
-def matrix_exp(A: Tensor) -> Tensor:
-    """e^A = Σ Aᵏ/k! of matrices (…, n, n).
+def matrix_exp(input: Tensor) -> Tensor:
+    """e^A = Σ Aᵏ/k! of matrices A (…, n, n).
 
     Raises:
         ShapeError: they are not square. DTypeError: the type is not floating.
     """
-    check_matrix(A, "linalg.matrix_exp")
-    check_floating(A, "linalg.matrix_exp")
-    check_lengths(A, "linalg.matrix_exp")
-    return MatrixExp()(A)
+    check_matrix(input, "linalg.matrix_exp", "input")
+    check_floating(input, "linalg.matrix_exp")
+    check_lengths(input, "linalg.matrix_exp", "input")
+    return MatrixExp()(input)
 
 
-def matrix_power(A: Tensor, n: int) -> Tensor:
-    """Aⁿ of matrices (…, m, m) by repeated squaring: the identity for n = 0, powers of A⁻¹ for n < 0.
+def matrix_power(input: Tensor, n: int) -> Tensor:
+    """Aⁿ of matrices (…, m, m) by repeated squaring: the identity for n = 0, powers of input⁻¹ for n < 0.
 
     Raises:
         ShapeError: they are not square. ArgumentTypeError: n is not an int. LinAlgError: n < 0 and one is singular.
     """
-    check_matrix(A, "linalg.matrix_power")
-    check_lengths(A, "linalg.matrix_power")
+    check_matrix(input, "linalg.matrix_power", "input")
+    check_lengths(input, "linalg.matrix_power", "input")
     if isinstance(n, bool) or not isinstance(n, int):
         raise ArgumentTypeError(
             f"linalg.matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
         )
     if n == 0:
-        return MatrixUnit()(A)
+        return MatrixUnit()(input)
     if n < 0:
-        A, n = inv(A), -n
+        input, n = inv(input), -n
     result: Tensor | None = None
     while True:
         if n & 1:
-            result = A if result is None else matmul(result, A)
+            result = input if result is None else matmul(result, input)
         n >>= 1
         if not n:
             assert result is not None
-            return result if result is not A else A.clone()
-        A = matmul(A, A)
+            return result if result is not input else input.clone()
+        input = matmul(input, input)
 
 
 # ---------------------------------------------------------------------- products

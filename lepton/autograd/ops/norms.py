@@ -25,7 +25,7 @@ __all__ = ["cond", "matrix_norm", "norm", "vector_norm"]
 
 
 def vector_norm(
-    x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    input: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """(Σ |x|ᵖ)^(1/p) over ``dim`` (one, several, or all), elements of matrices taken as those of a vector.
 
@@ -44,15 +44,15 @@ def vector_norm(
         raise ArgumentTypeError(
             f"linalg.vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}"
         )
-    x = _converted(check_tensor(x, "linalg.vector_norm", "x"), dtype, "linalg.vector_norm")
-    shape = x._data.shape
+    input = _converted(check_tensor(input, "linalg.vector_norm"), dtype, "linalg.vector_norm")
+    shape = input._data.shape
     axes = normalize_dims(dim, len(shape))
     if (ord < 0 or math.isinf(ord)) and not count(shape, axes):
         raise ShapeError(
             f"linalg.vector_norm cannot compute the {float(ord)} norm on an empty tensor, or over an empty dimension, "
             f"because the operation does not have an identity; the shape is {list(shape)} and dim {dim}"
         )
-    return norm_of(x, float(ord), axes, keepdim)
+    return norm_of(input, float(ord), axes, keepdim)
 
 
 def _converted(tensor: Tensor, dtype: Any, what: str) -> Tensor:
@@ -72,7 +72,7 @@ def _converted(tensor: Tensor, dtype: Any, what: str) -> Tensor:
 
 
 def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+    input: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """A norm of the matrices in two dimensions.
 
@@ -89,21 +89,21 @@ def matrix_norm(
         DTypeError: the type is not floating, or ``dtype`` narrower. ShapeError: ``dim`` is no pair. ValueRangeError:
             there is no such norm. IndexRangeError: a least of nothing is wanted.
     """
-    check_matrix(A, "linalg.matrix_norm")
-    A = _converted(A, dtype, "linalg.matrix_norm")
-    dims = _pair(dim, A._data.ndim)
+    check_matrix(input, "linalg.matrix_norm", "input")
+    input = _converted(input, dtype, "linalg.matrix_norm")
+    dims = _pair(dim, input._data.ndim)
     if ord == "fro":
-        return norm_of(A, 2.0, dims, keepdim)
+        return norm_of(input, 2.0, dims, keepdim)
     if ord == "nuc":
-        return nuclear_norm(A, dims, keepdim)
+        return nuclear_norm(input, dims, keepdim)
     if isinstance(ord, (str, bool)) or abs(ord) not in (1, 2, math.inf):
         raise ValueRangeError(f"linalg.matrix_norm: Order {ord} not supported.")
     if abs(ord) == 2:
-        out = _extreme(svdvals(movedim(A, dims, (-2, -1))), -1, ord)
+        out = _extreme(svdvals(movedim(input, dims, (-2, -1))), -1, ord)
     else:
         added, chosen = dims if abs(ord) == 1 else dims[::-1]
-        out = _extreme(Sum((added,), True)(Abs()(A)), chosen, ord, keepdim=True)
-    shape = kept_shape(A._data.shape, dims)
+        out = _extreme(Sum((added,), True)(Abs()(input)), chosen, ord, keepdim=True)
+    shape = kept_shape(input._data.shape, dims)
     return reshape(out, shape if keepdim else [n for axis, n in enumerate(shape) if axis not in dims])
 
 
@@ -127,7 +127,7 @@ def _extreme(values: Tensor, dim: int, order: float, keepdim: bool = False) -> T
 
 
 def norm(
-    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    input: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
     """:func:`matrix_norm` of two dimensions if ``ord`` is given, else :func:`vector_norm` of one or of all elements.
 
@@ -138,7 +138,7 @@ def norm(
     Raises:
         ShapeError: ``ord`` is given for more than two dimensions. And what those raise.
     """
-    ndim = check_tensor(A, "linalg.norm", "A").ndim
+    ndim = check_tensor(input, "linalg.norm").ndim
     dims = (dim,) if isinstance(dim, int) else None if dim is None else tuple(dim)
     if dims is not None and len(dims) not in (1, 2):
         raise ShapeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
@@ -147,12 +147,12 @@ def norm(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {ndim}D."
         )
     if ord is not None and (isinstance(ord, str) or (ndim if dims is None else len(dims)) == 2):
-        return matrix_norm(A, ord, (0, 1) if dims is None else dims, keepdim, dtype=dtype)
-    return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
+        return matrix_norm(input, ord, (0, 1) if dims is None else dims, keepdim, dtype=dtype)
+    return vector_norm(input, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
 
 
-def cond(A: Tensor, p: Any = None) -> Tensor:
-    """The condition numbers ‖A‖·‖A⁻¹‖ of matrices (…, n, n), (…, m, n) for p = ±2; ∞ for a singular one.
+def cond(input: Tensor, p: Any = None) -> Tensor:
+    """The condition numbers ‖A‖·‖A⁻¹‖ of matrices A (…, n, n), (…, m, n) for p = ±2; ∞ for a singular one.
 
     Args:
         p: the norm, as for :func:`matrix_norm`; None is 2, σ₁/σₙ, and −2 its reciprocal.
@@ -161,25 +161,25 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         ShapeError: the matrices are not square where they have to be. DTypeError: the type is not float32 or float64.
             ValueRangeError: there is no such norm.
     """
-    data = check_tensor(A, "linalg.cond", "A")._data
+    data = check_tensor(input, "linalg.cond")._data
     if data.ndim < 2:
         raise ShapeError("linalg.cond: The input tensor must have at least 2 dimensions.")
     if p not in (None, "fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf) or isinstance(p, bool):
         raise ValueRangeError(f"linalg.cond got an invalid norm type: {p}")
     if p in (None, 2, -2):
-        values = svdvals(A)
+        values = svdvals(input)
         if not values._data.shape[-1]:
             return Sum((values._data.ndim - 1,), False)(values)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
-    check_numbers(A, "linalg.cond")
-    check_lengths(A, f"linalg.cond(ord={p})")
+    check_numbers(input, "linalg.cond")
+    check_lengths(input, f"linalg.cond(ord={p})", "input")
     if p == "nuc":
-        values = svdvals(A)
+        values = svdvals(input)
         return values.sum(-1) * (1 / values).sum(-1)
     if not data.size:
-        return matrix_norm(A)
+        return matrix_norm(input)
     op = Inverse(what=None)
-    inverse = op(A)
+    inverse = op(input)
     inverse = Where()(Tensor(op.info[..., None, None] > 0), math.inf, inverse)
-    out = matrix_norm(A, p) * matrix_norm(inverse, p)
+    out = matrix_norm(input, p) * matrix_norm(inverse, p)
     return Where()(isnan(out), math.inf, out)

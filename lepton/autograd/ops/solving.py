@@ -196,36 +196,37 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
 # ---------------------------------------------------------------------- tensors taken as matrices
 
 
-def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
-    """:func:`solve` with the first B.ndim dimensions of A taken as one, and the others, which are those of X, too.
+def tensorsolve(input: Tensor, other: Tensor, dims: Any = None) -> Tensor:
+    """:func:`solve` with the first other.ndim dimensions of input taken as one, and the rest, those of X, too.
 
     Args:
-        dims: dimensions of A that are first moved to its end.
+        dims: dimensions of input that are first moved to its end.
 
     Raises:
-        ShapeError: A is not square when seen so. LinAlgError: it is singular.
+        ShapeError: it is not square when seen so. LinAlgError: it is singular.
     """
-    a, b = check_tensor(A, "linalg.tensorsolve", "A")._data, check_tensor(B, "linalg.tensorsolve", "B", 2)._data
+    a, b = check_tensor(input, "linalg.tensorsolve")._data, check_tensor(other, "linalg.tensorsolve", "other", 2)._data
     if dims is not None:
         ends = tuple([normalize_dim(each, a.ndim) for each in ((dims,) if isinstance(dims, int) else dims)])
-        A = movedim(A, ends, tuple(range(a.ndim - len(ends), a.ndim)))
-    shape = A._data.shape
+        input = movedim(input, ends, tuple(range(a.ndim - len(ends), a.ndim)))
+    shape = input._data.shape
     rows, columns = math.prod(shape[: b.ndim]), math.prod(shape[b.ndim :])
     if not rows == columns == b.size:
         raise ShapeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]) "
             f"== other.numel(), but got {columns}, {rows} and {b.size}"
         )
-    return reshape(solve(reshape(A, rows, columns), reshape(B, rows)), shape[b.ndim :])
+    return reshape(solve(reshape(input, rows, columns), reshape(other, rows)), shape[b.ndim :])
 
 
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
-    """A⁻¹ with the first ``ind`` dimensions of A taken as one and the others too, which come first in the result.
+def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
+    """The inverse, with the first ``ind`` dimensions taken as one and the others, which then come first, too.
 
     Raises:
-        ShapeError: A is not square when seen so. ValueRangeError: ``ind`` is not positive. LinAlgError: A is singular.
+        ShapeError: it is not square when seen so. ValueRangeError: ``ind`` is not positive. LinAlgError: it is
+            singular.
     """
-    shape = check_tensor(A, "linalg.tensorinv", "A")._data.shape
+    shape = check_tensor(input, "linalg.tensorinv")._data.shape
     if ind <= 0:
         raise ValueRangeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
     rows, columns = math.prod(shape[:ind]), math.prod(shape[ind:])
@@ -234,4 +235,4 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{columns} != {rows}"
         )
-    return reshape(inv(reshape(A, rows, columns)), (*shape[ind:], *shape[:ind]))
+    return reshape(inv(reshape(input, rows, columns)), (*shape[ind:], *shape[:ind]))

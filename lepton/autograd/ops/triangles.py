@@ -61,26 +61,26 @@ class PermuteRows(Op):
 
 
 def solve_triangular(
-    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
-    """The X with A·X = B, A triangular: (…, n, n) and (…, n, k) give (…, n, k), batch dimensions broadcast.
+    """The X with input·X = B, input triangular: (…, n, n) and (…, n, k) give (…, n, k), batch dimensions broadcast.
 
-    A singular A gives inf or nan.
+    A singular matrix gives inf or nan.
 
     Args:
-        upper: which triangle of A is looked at.
-        left: False solves X·A = B, B of shape (…, k, n).
+        upper: which triangle is looked at.
+        left: False solves X·input = B, B of shape (…, k, n).
         unitriangular: take the diagonal to be 1, without looking at it.
 
     Raises:
         ShapeError: the shapes do not fit. DTypeError: the types differ, or are not float32 or float64.
     """
-    check_square(A, "linalg.solve_triangular")
+    check_square(input, "linalg.solve_triangular", "input")
     check_matrix(B, "linalg.solve_triangular", "B", 2)
-    check_system(A, B, left, "linalg.solve_triangular")
+    check_system(input, B, left, "linalg.solve_triangular")
     if left:
-        return SolveTriangular(upper, unitriangular)(*of_one_batch(A, B))
-    return mT(SolveTriangular(not upper, unitriangular)(*of_one_batch(mT(A), mT(B))))
+        return SolveTriangular(upper, unitriangular)(*of_one_batch(input, B))
+    return mT(SolveTriangular(not upper, unitriangular)(*of_one_batch(mT(input), mT(B))))
 
 
 def triangular_solve(b: Tensor, A: Tensor, upper: bool, transpose: bool, unitriangular: bool) -> Any:
