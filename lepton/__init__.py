@@ -63,11 +63,12 @@ if TYPE_CHECKING:
     from lepton import io as io
     from lepton import nn as nn
     from lepton import optim as optim
+    from lepton import special as special
     from lepton import utils as utils
     from lepton import vision as vision
     from lepton.io import load, save
 
-_SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "utils", "vision")
+_SUBPACKAGES = ("autograd", "data", "io", "nn", "optim", "special", "utils", "vision")
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
 
 inf = 1e999

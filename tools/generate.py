@@ -17,7 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import lepton.nn  # noqa: E402, F401 - its ops belong to the page
+import lepton.nn  # noqa: E402 - its ops belong to the page
+import lepton.special  # noqa: E402, F401 - likewise
 from lepton.autograd import methods, op, tensor  # noqa: E402
 from lepton.autograd.drawing import formula_of  # noqa: E402
 from lepton.autograd.registry import TABLE  # noqa: E402
