@@ -64,12 +64,13 @@ if TYPE_CHECKING:
     from lepton import linalg as linalg
     from lepton import nn as nn
     from lepton import optim as optim
+    from lepton import special as special
     from lepton import utils as utils
     from lepton import vision as vision
     from lepton.io import load as load
     from lepton.io import save as save
 
-_SUBPACKAGES = ("autograd", "data", "io", "linalg", "nn", "optim", "utils", "vision")
+_SUBPACKAGES = ("autograd", "data", "io", "linalg", "nn", "optim", "special", "utils", "vision")
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
 _FUNCTIONS |= dict.fromkeys(("celu_", "rrelu_", "selu_", "threshold_"), "lepton.nn.functional")
 

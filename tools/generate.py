@@ -19,7 +19,8 @@ sys.path.insert(0, str(ROOT))
 
 import lepton.autograd.ops.distances  # noqa: E402 - loaded at the first use, as linear algebra is
 import lepton.linalg  # noqa: E402
-import lepton.nn  # noqa: E402, F401 - its ops belong to the page
+import lepton.nn  # noqa: E402 - its ops belong to the page
+import lepton.special  # noqa: E402, F401 - likewise
 from lepton.autograd import methods, op, tensor  # noqa: E402
 from lepton.autograd.drawing import formula_of  # noqa: E402
 from lepton.autograd.registry import TABLE  # noqa: E402

@@ -1,4 +1,4 @@
-"""How elementwise kernels of many steps run: a stretch of the array at a time, and half precision in single."""
+"""How elementwise kernels of many steps run: by stretches of the array, in a wider type, by pieces of the domain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numpy as np
+
+from lepton.backend.devices import xp
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,3 +52,46 @@ def widened(function: F) -> F:
         return function(*wider).astype(first.dtype)
 
     return cast(F, wide)
+
+
+def doubled(function: F) -> F:
+    """Let a kernel compute in float64 for every type, and round its result alone."""
+
+    @functools.wraps(function)
+    def wide(first: Any, *rest: Any) -> Any:
+        if first.dtype.itemsize == 8:
+            return function(first, *rest)
+        wider = [each.astype(np.float64) if hasattr(each, "dtype") else each for each in (first, *rest)]
+        return function(*wider).astype(first.dtype)
+
+    return cast(F, wide)
+
+
+def pieces(x: Any, *branches: tuple[Any, Callable[[Any], Any]]) -> Any:
+    """A function that has another formula on each part of its domain, each computed for the elements there alone.
+
+    Args:
+        x: an array.
+        branches: pairs of a mask and a formula. The first mask that is true decides; the last one may be None, which
+            stands for all other elements (nan among them).
+    """
+    module, flat = xp(x), x.reshape(-1)
+    out = module.empty_like(flat)
+    left = module.ones(flat.shape, bool)
+    for mask, formula in branches:
+        here = left if mask is None else left & mask.reshape(-1)
+        places = module.flatnonzero(here)
+        if places.size:
+            out[places] = formula(flat[places])
+        left = left & ~here
+    return out.reshape(x.shape)
+
+
+def horner(coefficients: tuple[float, ...], x: Any) -> Any:
+    """The polynomial with these coefficients, highest power first."""
+    value = x * coefficients[0]
+    value += coefficients[1]
+    for each in coefficients[2:]:
+        value *= x
+        value += each
+    return value

@@ -370,15 +370,17 @@ SPECIAL_FUNCTIONS = [
         probability,
         values=[Call(SPECIAL.copy(), 0.1).tagged("eps"), Call(fixed(probability), 0.3).tagged("eps 0.3")],
     ),
-    unary("lgamma", positive, standin=False, loose=1e5),
-    unary("digamma", positive, standin=False, loose=1e5),
+    unary("lgamma", positive, values=huge(), loose=1e5),
+    unary("digamma", positive, values=[Call(np.array([1e4, 700.0, 1e-8, -1e-8, -0.6, -9.75]))], loose=1e5),
     entry(
         "polygamma",
         *[Call(n, fixed(positive)) for n in (0, 1, 2)],
+        values=[
+            Call(n, np.array([0.0, -0.0, 1e-30, -2.5, -7.3, 30.0, np.nan])).tagged(f"order {n}") for n in (0, 1, 2, 3)
+        ],
         draw=broadcastable(positive).map(lambda drawn: Call(1, drawn[0])),
         errors=[(Call(-1, fixed(positive)), RuntimeError)],
         grad=(1,),
-        standin=False,
         relative_to="element",
         loose=1e5,  # PyTorch's trigamma is good for nine digits only
     ),
@@ -387,10 +389,9 @@ SPECIAL_FUNCTIONS = [
         Call(fixed(positive), 1),
         draw=broadcastable(positive).map(lambda drawn: Call(drawn[0], 2)),
         covers=("Tensor.polygamma_",),
-        standin=False,
         loose=1e5,
     ),
-    unary("mvlgamma", above_one, 2, special=False, standin=False, loose=1e5, errors=[(Call(fixed(), 0), RuntimeError)]),
+    unary("mvlgamma", above_one, 2, special=False, loose=1e5, errors=[(Call(fixed(), 0), RuntimeError)]),
     *[
         binary(
             each,

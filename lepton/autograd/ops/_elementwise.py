@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lepton.autograd.op import Elementwise, Op
+from lepton.autograd.op import Elementwise, Op, label
 from lepton.autograd.ops.arguments import SCALAR_NAMES
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -71,6 +71,27 @@ class Choosy(Elementwise):
             raise UnsupportedDTypeError(
                 f"\"{self.kernel_name}\" not implemented for '{SCALAR_NAMES[found]}': the input is {found}; "
                 f"convert it first, for instance with {'.int()' if category == 'floating' else '.float()'}"
+            )
+        return arrays
+
+
+class Wide(Elementwise):
+    """An elementwise op that has no 16-bit types."""
+
+    __slots__ = ()
+    integers = "float"
+
+    def title(self) -> str:
+        """How its function is called."""
+        return label(type(self))
+
+    def accept(self, inputs: tuple[Any, ...]) -> Any:
+        arrays = super().accept(inputs)
+        found = type_of(*arrays)
+        if found.itemsize == 2:
+            raise UnsupportedDTypeError(
+                f"\"{self.title()}_cpu\" not implemented for '{SCALAR_NAMES[found]}': the input is {found}; convert it "
+                "first with .float()"
             )
         return arrays
 

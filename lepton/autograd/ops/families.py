@@ -3,6 +3,7 @@
 from lepton.autograd.ops import (
     activation,
     arithmetic,
+    bessel,
     comparison,
     conversion,  # noqa: F401 - methods only
     creation,
@@ -34,6 +35,7 @@ from lepton.autograd.ops import (
 from lepton.autograd.ops import softmax as softmax_family  # the function takes the name
 from lepton.autograd.ops.activation import *  # noqa: F403
 from lepton.autograd.ops.arithmetic import *  # noqa: F403
+from lepton.autograd.ops.bessel import *  # noqa: F403
 from lepton.autograd.ops.comparison import *  # noqa: F403
 from lepton.autograd.ops.creation import *  # noqa: F403
 from lepton.autograd.ops.division import *  # noqa: F403
@@ -67,6 +69,7 @@ __all__ = [
     for family in (
         activation,
         arithmetic,
+        bessel,
         comparison,
         creation,
         division,

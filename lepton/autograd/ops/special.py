@@ -1,7 +1,6 @@
 """The error function and the gamma function with their relatives, and the logit.
 
-What NumPy lacks and the project does not compute itself comes from SciPy, which the extra ``special`` brings; it is
-imported at the call.
+The incomplete gamma function alone comes from SciPy, which the extra ``special`` brings; it is imported at the call.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import math
 from typing import Any
 
 from lepton.autograd.op import Elementwise
-from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy
+from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, Wide, module
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Xlogy
@@ -18,6 +17,7 @@ from lepton.autograd.registry import TABLE, PublicOp, public
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import device_of, is_array, place_of, to_numpy, xp
 from lepton.errors import DTypeError, require
+from lepton.kernels import gamma
 from lepton.kernels import special as kernels
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "igamma", "igammac", "lgamma", "logit", "mvlgamma", "polygamma"]
@@ -127,20 +127,6 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 # ---------------------------------------------------------------------- the gamma function
 
 
-def scipy_special(name: str, *operands: Any) -> Any:
-    """A function of ``scipy.special`` of arrays and numbers, in the type and on the device of the arrays.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
-    """
-    function = getattr(require("scipy.special", "special", f"{name}()"), name)
-    like = next(each for each in operands if hasattr(each, "dtype"))
-    host = [to_numpy(each) if is_array(each) else each for each in operands]
-    wide = [each.astype("float32") if is_array(each) and each.dtype.itemsize == 2 else each for each in host]
-    out = function(*wide)
-    return place_of(like).from_numpy(out.astype(like.dtype, copy=False), device_of(like))
-
-
 class Lgamma(Elementwise):
     """z = ln |Γ(x)|          ∂L/∂x = g·ψ(x)"""
 
@@ -149,8 +135,7 @@ class Lgamma(Elementwise):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        out = scipy_special("gammaln", x)
-        return xp(x).where(x == -math.inf, -x, out)
+        return gamma.lgamma(x)
 
     def backward(self, g: Any, x: Any) -> Any:
         return g * Polygamma.on(x, n=0)
@@ -167,7 +152,7 @@ class Polygamma(Elementwise):
         self.n = n
 
     def forward(self, x: Any) -> Any:
-        return scipy_special("polygamma", self.n, x)
+        return gamma.digamma(x) if self.n == 0 else gamma.polygamma(x, self.n)
 
     def backward(self, g: Any, x: Any) -> Any:
         return g * Polygamma.on(x, n=self.n + 1)
@@ -196,6 +181,42 @@ class Mvlgamma(Elementwise):
         return g * total
 
 
+class Zeta(Wide):
+    """z = ζ(x, q) = Σ 1/(q + k)ˣ, k = 0, 1, …          ∂L/∂q = −g·x·ζ(x + 1, q)"""
+
+    __slots__ = ()
+    saves = {"x": "q", "q": "q"}
+
+    def forward(self, x: Any, q: Any) -> Any:
+        operands = module(x, q)
+        exponent = x if is_array(x) else operands.full(q.shape, x, q.dtype)
+        start = q if is_array(q) else operands.full(x.shape, q, x.dtype)
+        start, exponent = operands.broadcast_arrays(start, exponent)
+        return gamma.zeta(start, exponent)
+
+    def backward(self, g: Any, x: Any, q: Any) -> Any:
+        if self.needs[0]:
+            raise NotImplementedError("the derivative of zeta for 'input' is not implemented; detach() the input")
+        return (None, g * -(x * Zeta.on(x + 1, q)))
+
+
+def scipy_special(name: str, *operands: Any) -> Any:
+    """A function of ``scipy.special`` of arrays and numbers, in the type and on the device of the arrays.
+
+    Of several results it gives the first.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+    function = getattr(require("scipy.special", "special", f"{name}()"), name)
+    like = next(each for each in operands if hasattr(each, "dtype"))
+    host = [to_numpy(each) if is_array(each) else each for each in operands]
+    wide = [each.astype("float32") if is_array(each) and each.dtype.itemsize == 2 else each for each in host]
+    out = function(*wide)
+    out = out[0] if isinstance(out, tuple) else out
+    return place_of(like).from_numpy(out.astype(like.dtype, copy=False), device_of(like))
+
+
 class Igamma(Choosy):
     """z = P(a, x) = ∫₀ˣ tᵃ⁻¹e⁻ᵗ dt / Γ(a)          ∂L/∂x = g·xᵃ⁻¹e⁻ˣ / Γ(a)"""
 
@@ -221,21 +242,13 @@ class Igamma(Choosy):
 
 @public(inplace=True)
 def lgamma(input: Tensor) -> Tensor:
-    """ln |Γ(x)|, element by element; integers give the default floating type.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
-    """
+    """ln |Γ(x)|, element by element; integers give the default floating type."""
     return Lgamma()(input)
 
 
 @public(inplace=True)
 def digamma(input: Tensor) -> Tensor:
-    """ψ(x), the derivative of ln Γ(x), element by element; integers give the default floating type.
-
-    Raises:
-        MissingExtraError: SciPy is not installed.
-    """
+    """ψ(x), the derivative of ln Γ(x), element by element; integers give the default floating type."""
     return Polygamma(0)(input)
 
 
@@ -243,7 +256,7 @@ def polygamma(n: int, input: Tensor) -> Tensor:
     """ψ⁽ⁿ⁾(x), the n-th derivative of :func:`digamma`, element by element; integers give the default floating type.
 
     Raises:
-        DTypeError: ``n`` is negative. MissingExtraError: SciPy is not installed.
+        DTypeError: ``n`` is negative.
     """
     if n < 0:
         raise DTypeError(f"polygamma(n, x) does not support negative n, but got {n}.")
@@ -263,13 +276,26 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     """ln of the gamma function of ``p`` dimensions, p(p − 1)/4·ln π + Σⱼ ln Γ(x + (1 − j)/2), j = 1 … p.
 
     Raises:
-        DTypeError: ``p`` is below 1, or ``input`` is bool. MissingExtraError: SciPy is not installed.
+        DTypeError: ``p`` is below 1, or ``input`` is bool.
     """
     if p < 1:
         raise DTypeError(f"p has to be greater than or equal to 1, but got {p}")
     if check_tensor(input, "mvlgamma")._data.dtype.kind == "b":
         raise DTypeError("The input tensor may not be a boolean tensor; convert it with .float()")
     return Mvlgamma(p)(input)
+
+
+def zeta(input: Tensor | float, other: Tensor | float) -> Tensor:
+    """ζ(x, q) = Σ 1/(q + k)ˣ, k = 0, 1, …, Hurwitz' zeta function, element by element.
+
+    Args:
+        input: x: ∞ at 1, nan below. There is no derivative for it.
+        other: q, in a shape that broadcasts: ∞ at 0, −1, …; nan between them, unless x is whole.
+
+    Raises:
+        UnsupportedDTypeError: the type is a 16-bit one. ShapeError: the shapes do not broadcast.
+    """
+    return Zeta()(input, other)
 
 
 @public(inplace=True)
