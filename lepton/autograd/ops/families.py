@@ -6,6 +6,7 @@ from lepton.autograd.ops import (
     comparison,
     conversion,  # noqa: F401 - methods only
     creation,
+    distance,
     division,
     exponential,
     extrema,
@@ -33,6 +34,7 @@ from lepton.autograd.ops.activation import *  # noqa: F403
 from lepton.autograd.ops.arithmetic import *  # noqa: F403
 from lepton.autograd.ops.comparison import *  # noqa: F403
 from lepton.autograd.ops.creation import *  # noqa: F403
+from lepton.autograd.ops.distance import *  # noqa: F403
 from lepton.autograd.ops.division import *  # noqa: F403
 from lepton.autograd.ops.exponential import *  # noqa: F403
 from lepton.autograd.ops.extrema import *  # noqa: F403
@@ -63,6 +65,7 @@ __all__ = [
         arithmetic,
         comparison,
         creation,
+        distance,
         division,
         exponential,
         extrema,

@@ -2,7 +2,9 @@
 
 from lepton.nn.layers import (
     activation,
+    adaptive,
     convolution,
+    distance,
     dropout,
     embedding,
     flatten,
@@ -12,7 +14,9 @@ from lepton.nn.layers import (
     pooling,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
+from lepton.nn.layers.adaptive import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
+from lepton.nn.layers.distance import *  # noqa: F403
 from lepton.nn.layers.dropout import *  # noqa: F403
 from lepton.nn.layers.embedding import *  # noqa: F403
 from lepton.nn.layers.flatten import *  # noqa: F403
@@ -23,6 +27,18 @@ from lepton.nn.layers.pooling import *  # noqa: F403
 
 __all__ = [
     name
-    for family in (activation, convolution, dropout, embedding, flatten, linear, loss, normalization, pooling)
+    for family in (
+        activation,
+        adaptive,
+        convolution,
+        distance,
+        dropout,
+        embedding,
+        flatten,
+        linear,
+        loss,
+        normalization,
+        pooling,
+    )
     for name in family.__all__
 ]
