@@ -28,8 +28,6 @@ from tests.table._strategies import (
 )
 from tests.table.nn_functional import FLOATING, REDUCTIONS, WEIGHTS, alike, mixture, pointwise
 
-FLOAT_PAIR = ("float64", "float32")
-
 
 def signs(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """1 or −1."""
@@ -675,8 +673,8 @@ BAGS = [
             Call(PICKED.reshape(2, 3), TABLE, include_last_offset=True).tagged("two dimensions"),
             Call(np.array([1, 0, 2, 0]), np.ones((3, 2)), np.array([0, 2]), mode="max").tagged("ties"),
             *[
-                Call(PICKED, typed(kind, (5, 3)), np.array([0, 2, 5]), mode="sum", include_last_offset=True)
-                .tagged(f"end before the end, {kind}") for kind in FLOAT_PAIR
+                Call(PICKED, Const(typed(kind, (5, 3))), np.array([0, 2, 5]), mode="sum", include_last_offset=True)
+                .tagged(f"end before the end, {kind}") for kind in ("float64", "float32")
             ],
             Call(TABLE, PICKED, BEGINS).tagged("the other way round"),
         ],

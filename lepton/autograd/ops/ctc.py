@@ -13,7 +13,9 @@ from typing import Any
 
 from lepton.autograd.op import Op
 from lepton.autograd.ops.comparison import Where
-from lepton.autograd.ops.exponential import Exp
+from lepton.autograd.ops.joining import Stack
+from lepton.autograd.ops.padding import ConstantPad
+from lepton.autograd.ops.softmax import Softmax
 from lepton.backend.devices import is_array
 from lepton.kernels import ctc as kernels
 
@@ -21,15 +23,13 @@ __all__: list[str] = []  # its public face is in lepton.nn.functional
 
 
 class CtcLattice(Op):
-    """a_t[s] = e_t[s] + m_t[s], m_t[s] = log Σ_k e^a_t−1[s−k]; k = 2 only where ``skips`` allows it
+    """a_t[s] = e_t[s] + log Σ_k e^a_t−1[s−k], k = 0, 1, and 2 where ``skips`` allows it
 
-    ∂L/∂e = u with u_t[s] = g_t[s] + Σ_k w_k,t[s]·u_t+1[s+k] and the shares w_k,t[s] = e^(a_t[s] − m_t+1[s+k]). Where m,
-    the second output, has a gradient h, as in second derivatives: u of g + h in place of g, and ∂L/∂e = u − h.
+    ∂L/∂e_t[s] = u_t[s] = g_t[s] + Σ_k w_k,t[s+k]·u_t+1[s+k] with the shares w_k,t[s] = e^a_t[s−k] / Σ_j e^a_t[s−j]
     """
 
     __slots__ = ("skips",)
-    several = True
-    saves = ("out0", "out1")
+    saves = ("out",)
 
     def __init__(self, skips: Any) -> None:
         self.skips = skips
@@ -37,40 +37,41 @@ class CtcLattice(Op):
     def forward(self, e: Any) -> Any:
         return kernels.ctc_lattice(e, self.skips)
 
-    def backward(self, g: Any, a: Any, m: Any) -> Any:
-        within, without = (*g, None)[:2]
-        incoming = within if without is None else without if within is None else within + without
-        total = LatticeScan.on(incoming, *[self._shares(a, m, step) for step in range(3)], reverse=True)
-        return total if without is None else total - without
+    def backward(self, g: Any, a: Any) -> Any:
+        return LatticeScan.on(g, self._shares(a), reverse=True)
 
-    def _shares(self, a: Any, m: Any, step: int) -> Any:
-        """w for a step; 0 where it is not allowed, or where nothing reaches the state."""
-        into = kernels.reached(m, step)
-        possible = (into if is_array(into) else into._data) > -math.inf
-        if step == 2:
-            possible = possible & self.skips[:, 2:]
-        return Exp.on(Where.on(possible, kernels.leaving(a, step) - into, -math.inf))
+    def _shares(self, a: Any) -> Any:
+        """w, of shape (3, times − 1, samples, states); of no meaning for states that no path reaches."""
+        stay, step, skip = _ways_in(a, -math.inf)
+        ways = Stack.on(stay, step, Where.on(self.skips, skip, -math.inf), dim=0)
+        reached = ((ways if is_array(ways) else ways._data) != -math.inf).any(axis=0)
+        return Softmax.on(Where.on(reached, ways, 0), dim=0)
 
 
 class LatticeScan(Op):
-    """z_t[s] = x_t[s] + Σ_k w_k,t[s]·z_t+1[s+k], or the other way round in time
+    """z_t[s] = x_t[s] + Σ_k w_k,t−1[s]·z_t−1[s−k], or in ``reverse`` z_t[s] = x_t[s] + Σ_k w_k,t[s+k]·z_t+1[s+k]
 
-    ∂L/∂x = y, the scan of g the other way;  ∂L/∂w_k,t[s] = y_t[s]·z_t+1[s+k] (z_t[s]·y_t+1[s+k] the other way)
+    ∂L/∂x = y, the scan of g the other way;  ∂L/∂w_k,t[s] = z_t[s−k]·y_t+1[s], in ``reverse`` y_t[s−k]·z_t+1[s]
     """
 
     __slots__ = ("reverse",)
-    saves = ("stay", "step", "skip", "out")
+    saves = ("shares", "out")
 
     def __init__(self, reverse: bool) -> None:
         self.reverse = reverse
 
-    def forward(self, x: Any, stay: Any, step: Any, skip: Any) -> Any:
-        return kernels.scan_lattice(x, stay, step, skip, self.reverse)
+    def forward(self, x: Any, shares: Any) -> Any:
+        return kernels.scan_lattice(x, shares, self.reverse)
 
-    def backward(self, g: Any, stay: Any, step: Any, skip: Any, out: Any) -> Any:
-        y = LatticeScan.on(g, stay, step, skip, reverse=not self.reverse)
+    def backward(self, g: Any, shares: Any, out: Any) -> Any:
+        y = LatticeScan.on(g, shares, reverse=not self.reverse)
         early, late = (y, out) if self.reverse else (out, y)
-        of_weights = [
-            kernels.leaving(early, k) * kernels.reached(late, k) if self.needs[1 + k] else None for k in range(3)
-        ]
-        return (y if self.needs[0] else None, *of_weights)
+        of_shares = Stack.on(*_ways_in(early, 0), dim=0) * late[1:] if self.needs[1] else None
+        return y if self.needs[0] else None, of_shares
+
+
+def _ways_in(x: Any, outside: float) -> list[Any]:
+    """x_t[s − k] for k = 0, 1, 2: what a state's step comes from; ``outside`` before the first state."""
+    states = x.shape[2]
+    wider = ConstantPad.on(x[:-1], pads=((0, 0), (0, 0), (2, 0)), value=outside)
+    return [wider[:, :, 2 - k : 2 - k + states] for k in range(3)]

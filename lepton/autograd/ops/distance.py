@@ -1,17 +1,79 @@
-"""How alike vectors are."""
+"""How far apart vectors are, and how alike."""
 
 from __future__ import annotations
 
-from lepton.autograd.op import result_type
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from lepton.autograd.op import Op, result_type
+from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor, normalize_dims
+from lepton.autograd.ops.indexing import Index, IndexAdd
 from lepton.autograd.ops.shape import broadcast_tensors
-from lepton.autograd.ops.statistics import norm_of
+from lepton.autograd.ops.statistics import LargestNorm, Norm, PNorm, norm_of
 from lepton.autograd.registry import public
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
+from lepton.backend.devices import is_array, xp
 from lepton.errors import DTypeError
 
 __all__ = ["cosine_similarity"]
+
+
+class Pdist(Op):
+    """z = ‖xⱼ − xᵢ‖ₚ for all pairs i < j          ∂L/∂x: each pair's, by the norm's rule, added to xⱼ, taken from xᵢ
+
+    Arrays are gone through row by row, so that what is worked on stays in the cache; Tensors all pairs at once.
+    """
+
+    __slots__ = ("p",)
+    saves = ("x", "out")
+
+    def __init__(self, p: float) -> None:
+        self.p = p
+
+    def forward(self, x: Any) -> Any:
+        out = xp(x).empty(len(x) * (len(x) - 1) // 2, x.dtype)
+        for row, pairs in _pairs_of_rows(len(x)):
+            out[pairs] = norm_of(x[row + 1 :] - x[row], self.p, (1,), False)
+        return out
+
+    def backward(self, g: Any, x: Any, out: Any) -> Any:
+        if is_array(x):
+            dx = xp(x).zeros_like(x)
+            for row, pairs in _pairs_of_rows(len(x)):
+                pulls = self._pulls(g[pairs], x[row + 1 :] - x[row], out[pairs])
+                dx[row + 1 :] += pulls
+                dx[row] -= pulls.sum(axis=0)
+            return dx
+        first, second = [{"index": (each,)} for each in xp(x._data).triu_indices(len(x), 1)]
+        pulls = self._pulls(g, Index.on(x, **second) - Index.on(x, **first), out)
+        whole = {"shape": x.shape, "unique": False}
+        return IndexAdd.on(pulls, **second, **whole) - IndexAdd.on(pulls, **first, **whole)
+
+    def _pulls(self, g: Any, differences: Any, lengths: Any) -> Any:
+        """The gradients of the differences whose norms are ``lengths``."""
+        rule: Any
+        if self.p == 0:
+            return ZerosLike.on(differences)
+        if self.p == 2:
+            rule = Norm((1,), False)
+        elif math.isinf(self.p):
+            rule = LargestNorm((1,), False)
+            rule.kind = differences.dtype if is_array(differences) else differences._data.dtype
+        else:
+            rule = PNorm((1,), False, self.p)
+        rule.source = differences.shape
+        return rule.backward(g, differences, lengths)
+
+
+def _pairs_of_rows(rows: int) -> Iterator[tuple[int, slice]]:
+    """Each row with the places of its pairs with later ones."""
+    end = 0
+    for row in range(rows - 1):
+        start, end = end, end + rows - 1 - row
+        yield row, slice(start, end)
 
 
 @public(method=False)

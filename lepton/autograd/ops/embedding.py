@@ -7,7 +7,7 @@ from typing import Any
 from lepton.autograd.op import Op
 from lepton.backend.devices import xp
 from lepton.kernels.indexing import index_add
-from lepton.kernels.scattering import scatter_reduce
+from lepton.kernels.scattering import first_largest
 
 __all__: list[str] = []
 
@@ -47,6 +47,19 @@ class EmbeddingBackward(Op):
         return rows if self.factor is None else rows * self.factor
 
 
+class FirstLargest(Op):
+    """z = the number of the row with the largest element of each bag and column          (not differentiable)"""
+
+    __slots__ = ("bags", "count")
+    differentiable = False
+
+    def __init__(self, bags: Any, count: int) -> None:
+        self.bags, self.count = bags, count
+
+    def forward(self, rows: Any) -> Any:
+        return first_largest(rows, self.bags, self.count)
+
+
 def factor_of(index: Any, padding_idx: int | None, by_frequency: bool, dtype: Any) -> Any:
     """What gradients of an embedding's rows are multiplied by: 0 for the padding row, 1/count for repeated ones."""
     if padding_idx is None and not by_frequency:
@@ -58,16 +71,3 @@ def factor_of(index: Any, padding_idx: int | None, by_frequency: bool, dtype: An
     if by_frequency and index.size:
         factor = factor / module.bincount(index.reshape(-1))[index].astype(dtype)
     return factor[..., None]
-
-
-def first_largest(rows: Any, bags: Any, shape: tuple[int, int]) -> Any:
-    """For each bag and column the number of the first row that has the bag's largest element; len(rows) if it is empty.
-
-    Args:
-        rows: (L, D). bags: (L), the bag of each row. shape: the number of bags, and D.
-    """
-    module, count = xp(rows), len(rows)
-    places = module.broadcast_to(bags[:, None], rows.shape)
-    largest = scatter_reduce(module.zeros(shape, rows.dtype), places, rows, 0, "amax", False)[bags]
-    candidates = module.where((rows == largest) | (rows != rows), module.arange(count)[:, None], count)
-    return scatter_reduce(module.full(shape, count), places, candidates, 0, "amin", False)

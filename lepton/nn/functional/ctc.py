@@ -86,15 +86,18 @@ def _log_likelihoods(scores: Any, states: Any, lengths: list[int], label_counts:
         emissions = where(Tensor(inside[:, :, None]), emissions, 0)
     skips = module.zeros(states.shape, dtype=bool)
     skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
-    a = CtcLattice(skips)(emissions)[0]
+    a = CtcLattice(skips)(emissions)
     last_two = module.stack((2 * counts, module.maximum(2 * counts - 1, 0)), axis=1)
     last = Index((module.maximum(ends - 1, 0)[:, None], rows[:, None], last_two))(a)
     last = where(Tensor(module.stack((counts >= 0, counts > 0), axis=1)), last, -math.inf)
+    peak = last._data.max(axis=1, keepdims=True)
+    dead = peak == -math.inf
     if zero_infinity:  # log 0 without its gradient, which is nan
-        dead = (last._data == -math.inf).all(axis=1)
-        found = where(Tensor(dead), -math.inf, logsumexp(where(Tensor(dead[:, None]), 0, last), 1))
-    else:
-        found = logsumexp(last, 1)
+        last = where(Tensor(dead), 0, last)
+    peak = Tensor(module.where(module.isfinite(peak), peak, 0))  # small numbers have exact shares in the gradient
+    found = (logsumexp(last - peak, 1, keepdim=True) + peak).squeeze(1)
+    if zero_infinity:
+        found = where(Tensor(dead[:, 0]), -math.inf, found)
     if min(lengths) > 0:
         return found
     of_nothing = module.where(counts == 0, 0, -math.inf).astype(scores._data.dtype)

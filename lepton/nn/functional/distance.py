@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor, is_low_precision
-from lepton.autograd.ops.creation import triu_indices
-from lepton.autograd.ops.distance import cosine_similarity
-from lepton.autograd.ops.indexing import index_select
-from lepton.autograd.ops.statistics import norm, norm_of
+from lepton.autograd.ops.distance import Pdist, cosine_similarity
+from lepton.autograd.ops.statistics import norm
 from lepton.autograd.tensor import Tensor
 from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
 
@@ -54,8 +52,5 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise UnsupportedDTypeError(f"\"pdist\" not implemented for '{SCALAR_NAMES[input.dtype]}'; use .float()")
     if not p >= 0:
         raise ValueRangeError(f"pdist only supports non-negative p values, got {p}")
-    rows, columns = data.shape
-    first, second = triu_indices(rows, rows, 1, device=input.device)
-    differences: Any = index_select(input, 0, first) - index_select(input, 0, second)
-    order = float(p) if columns else 1.0  # no elements have no largest one, but distance 0 all the same
-    return norm_of(differences, order, (1,), False)
+    # no elements have no largest one, but distance 0 all the same
+    return Pdist(float(p) if data.shape[1] else 1.0)(input)

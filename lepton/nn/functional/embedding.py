@@ -7,7 +7,7 @@ from typing import Any
 
 from lepton.autograd.inplace import check_writable
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
-from lepton.autograd.ops.embedding import Embedding, factor_of, first_largest
+from lepton.autograd.ops.embedding import Embedding, FirstLargest, factor_of
 from lepton.autograd.ops.indexing import Gather, Index, IndexAdd
 from lepton.autograd.ops.joining import cat
 from lepton.autograd.state import no_grad
@@ -169,7 +169,7 @@ def embedding_bag(
     shape = (count, weight._data.shape[1])
     if mode == "max":
         nothing = rows.new_zeros(1, shape[1])
-        return Gather(0)(cat((rows, nothing)), Tensor(first_largest(rows._data, bags, shape)))
+        return Gather(0)(cat((rows, nothing)), FirstLargest(bags, count)(rows))
     total: Tensor = IndexAdd((bags,), shape, False)(rows)
     if mode == "sum":
         return total
