@@ -7,6 +7,7 @@ from typing import Any
 from lepton.autograd.op import Op
 from lepton.backend.devices import xp
 from lepton.kernels.indexing import index_add
+from lepton.kernels.scattering import first_largest
 
 __all__: list[str] = []
 
@@ -44,6 +45,19 @@ class EmbeddingBackward(Op):
     def backward(self, h: Any) -> Any:
         rows = Embedding.on(h, index=self.index, factor=None)
         return rows if self.factor is None else rows * self.factor
+
+
+class FirstLargest(Op):
+    """z = the number of the row with the largest element of each bag and column          (not differentiable)"""
+
+    __slots__ = ("bags", "count")
+    differentiable = False
+
+    def __init__(self, bags: Any, count: int) -> None:
+        self.bags, self.count = bags, count
+
+    def forward(self, rows: Any) -> Any:
+        return first_largest(rows, self.bags, self.count)
 
 
 def factor_of(index: Any, padding_idx: int | None, by_frequency: bool, dtype: Any) -> Any:

@@ -7,6 +7,7 @@ from lepton.autograd.ops import (
     comparison,
     conversion,  # noqa: F401 - methods only
     creation,
+    distance,
     division,
     exponential,
     extrema,
@@ -38,6 +39,7 @@ from lepton.autograd.ops.arithmetic import *  # noqa: F403
 from lepton.autograd.ops.bessel import *  # noqa: F403
 from lepton.autograd.ops.comparison import *  # noqa: F403
 from lepton.autograd.ops.creation import *  # noqa: F403
+from lepton.autograd.ops.distance import *  # noqa: F403
 from lepton.autograd.ops.division import *  # noqa: F403
 from lepton.autograd.ops.exponential import *  # noqa: F403
 from lepton.autograd.ops.extrema import *  # noqa: F403
@@ -72,6 +74,7 @@ __all__ = [
         bessel,
         comparison,
         creation,
+        distance,
         division,
         exponential,
         extrema,

@@ -9,11 +9,13 @@ from lepton.autograd.op import broadcast_shape, result_type
 from lepton.autograd.ops import loss as ops
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.exponential import xlogy
+from lepton.autograd.ops.matrix import linear
 from lepton.autograd.ops.shape import broadcast_tensors
 from lepton.autograd.ops.softmax import log_softmax
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
+from lepton.nn.functional._reduction import check_reduction, chosen_reduction, legacy_reduction, reduced
 from lepton.nn.functional.activation import logsigmoid
 
 __all__ = [
@@ -23,36 +25,11 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "linear_cross_entropy",
     "mse_loss",
     "nll_loss",
     "smooth_l1_loss",
 ]
-
-REDUCTIONS = ("none", "mean", "sum")
-
-
-def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """The reduction that PyTorch's two deprecated flags stand for, with a warning; without them ``reduction``."""
-    if size_average is None and reduce is None:
-        return reduction
-    average = size_average is None or size_average
-    chosen = "none" if reduce is False else "mean" if average else "sum"
-    warnings.warn(
-        f"size_average and reduce args will be deprecated, please use reduction='{chosen}' instead.", stacklevel=3
-    )
-    return chosen
-
-
-def _check_reduction(reduction: str) -> None:
-    if reduction not in REDUCTIONS:
-        raise ArgumentError(f"{reduction} is not a valid value for reduction; it is one of {', '.join(REDUCTIONS)}")
-
-
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The elements' losses averaged, summed, or as they are."""
-    if reduction == "none":
-        return loss
-    return loss.mean() if reduction == "mean" else loss.sum()
 
 
 def _aligned(input: Tensor, target: Tensor, what: str) -> tuple[Tensor, Tensor]:
@@ -90,7 +67,7 @@ def _weighted(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     weighted = loss * weight
     if reduction == "mean":
         return weighted.sum() / weight.sum()
-    return _reduced(weighted, reduction)
+    return reduced(weighted, reduction)
 
 
 # ---------------------------------------------------------------------- regression
@@ -115,8 +92,7 @@ def mse_loss(
     Raises:
         UnsupportedDTypeError: the type is not floating. ArgumentError: there is no such reduction.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     input, target = _aligned(input, target, "mse_loss")
     if weight is not None:
         return _weighted(ops.MseLoss("none")(input, target), weight, reduction)
@@ -136,13 +112,12 @@ def l1_loss(
     Raises:
         ArgumentError: there is no such reduction.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     input, target = _aligned(input, target, "l1_loss")
     if weight is not None:
         return _weighted(ops.L1Loss("none")(input, target), weight, reduction)
     if not input.dtype.is_floating_point:
-        return _reduced((input - target).abs(), reduction)
+        return reduced((input - target).abs(), reduction)
     return ops.L1Loss(reduction)(input, target)
 
 
@@ -162,13 +137,12 @@ def smooth_l1_loss(
     Raises:
         ValueRangeError: ``beta`` is negative. ArgumentError: there is no such reduction.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     if beta < 0:
         raise ValueRangeError(f"smooth_l1_loss does not support negative values for beta. Got {beta}.")
     input, target = _aligned(input, target, "smooth_l1_loss")
     if beta == 0:
-        return ops.L1Loss(reduction)(input, target)
+        return l1_loss(input, target, reduction=reduction)
     return ops.SmoothL1Loss(reduction, beta)(input, target)
 
 
@@ -186,12 +160,14 @@ def huber_loss(
     Raises:
         ValueRangeError: ``delta`` is not positive. ArgumentError: there is no such reduction.
     """
-    _check_reduction(reduction)
+    check_reduction(reduction)
     if delta <= 0:
         raise ValueRangeError(f"huber_loss does not support non-positive values for delta. Got {delta}.")
-    input, target = _aligned(input, target.to(input.dtype), "huber_loss")
+    check_tensor(input, "huber_loss")
+    target = check_tensor(target, "huber_loss", "target", 2).to(input.dtype)
+    input, target = _aligned(input, target, "huber_loss")
     if weight is not None:
-        return _reduced(_weighted(ops.HuberLoss("none", delta)(input, target), weight, "none"), reduction)
+        return reduced(_weighted(ops.HuberLoss("none", delta)(input, target), weight, "none"), reduction)
     return ops.HuberLoss(reduction, delta)(input, target)
 
 
@@ -231,8 +207,7 @@ def cross_entropy(
         IndexRangeError: a class is outside [0, C). ArgumentError: the batch sizes differ. ShapeError: other shapes do
             not fit. DTypeError: a type is none of those above.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "cross_entropy_loss")
     check_tensor(target, "cross_entropy_loss", "target", 2)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -288,7 +263,67 @@ def _with_probabilities(
     loss = -(log_softmax(input, axis) * probabilities).sum(axis)
     if reduction == "mean" and not input._data.size:
         return loss.sum() * float("nan")
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
+
+
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Tensor:
+    """:func:`cross_entropy` of the scores x·Wᵀ + b, the last layer and the loss of a classifier in one.
+
+    Args:
+        input: x, of shape (features) or (N, features).
+        linear_weight: W, of shape (C, features); (C, d₁, …, features) gives scores (N, C, d₁, …).
+        target, weight, reduction, label_smoothing: as for :func:`cross_entropy`.
+        linear_bias: b, of the weight's shape without the features.
+        ignore_index: samples of this class do not count; None stands for −100.
+        options: must be None: the scores are computed in one piece.
+
+    Raises:
+        ShapeError: the shapes do not fit together. ValueRangeError: ``ignore_index`` is given for probabilities.
+        ArgumentError: ``options`` is not None. Others as for :func:`cross_entropy`.
+    """
+    if options is not None:
+        raise ArgumentError("linear_cross_entropy: options are not available, the scores are computed in one piece")
+    shape, rows = check_tensor(input, "linear_cross_entropy")._data.shape, linear_weight._data.shape
+    if not 1 <= len(shape) <= 2:
+        raise ShapeError(f"expected input with dimensionality 1 or 2, got {len(shape)}")
+    if len(rows) < 2:
+        raise ShapeError(f"expected linear_weight with dimensionality at least 2, got {len(rows)}")
+    if shape[-1] != rows[-1]:
+        raise ShapeError(
+            "expected equal input and linear_weight last dimensions (in_features), "
+            f"got {shape[-1]} and {rows[-1]}, respectively"
+        )
+    if linear_bias is not None and linear_bias._data.shape != rows[:-1]:
+        raise ShapeError(f"expected linear_bias shape {rows[:-1]}, got {linear_bias._data.shape}")
+    if len(rows) > 2 and len(shape) == 1:
+        raise ShapeError(
+            f"K-dimensional loss defined by linear_weight shape {rows} requires batched input, (N, {shape[-1]}), got "
+            f"unbatched input with shape {shape}"
+        )
+    scores_shape = (*shape[:-1], *rows[:-1])
+    if ignore_index is not None and target._data.shape == scores_shape:
+        raise ValueRangeError("ignore_index cannot be specified when target contains probabilities")
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = linear(input, linear_weight.reshape(-1, shape[-1]), bias).reshape(scores_shape)
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def nll_loss(
@@ -305,8 +340,7 @@ def nll_loss(
     The mean divides by Σₙ w_yₙ over the samples that count. Arguments and errors as for :func:`cross_entropy`, with
     log-probabilities as the input.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "nll_loss")
     check_tensor(target, "nll_loss", "target", 2)
     classes = _classes(input, target, weight, ignore_index, "nll_loss")
@@ -398,8 +432,7 @@ def binary_cross_entropy(
         ArgumentError: the shapes differ. ShapeError: ``weight`` does not broadcast to them. DTypeError: the types
             differ. ValueRangeError: a number is outside [0, 1].
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "binary_cross_entropy")
     check_tensor(target, "binary_cross_entropy", "target", 2)
     if input._data.shape != target._data.shape:
@@ -422,7 +455,7 @@ def binary_cross_entropy(
     _check_broadcast("weight", weight, input)
     if weight is None:
         return ops.BinaryCrossEntropy(reduction)(input, target)
-    return _reduced(ops.BinaryCrossEntropy("none")(input, target) * weight, reduction)
+    return reduced(ops.BinaryCrossEntropy("none")(input, target) * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
@@ -447,8 +480,7 @@ def binary_cross_entropy_with_logits(
     Raises:
         ArgumentError: the shapes of ``input`` and ``target`` differ. ShapeError: a weight does not broadcast to them.
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    _check_reduction(reduction)
+    reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "binary_cross_entropy_with_logits")
     check_tensor(target, "binary_cross_entropy_with_logits", "target", 2)
     if input._data.shape != target._data.shape:
@@ -469,7 +501,7 @@ def binary_cross_entropy_with_logits(
         x: Any = input
         y: Any = target
         loss = x * (1 - y) - logsigmoid(x) * (1 + (pos_weight - 1) * y)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def kl_div(
@@ -491,7 +523,7 @@ def kl_div(
         log_target: the target is log p.
 
     Raises:
-        ArgumentError: there is no such reduction.
+        ArgumentError: there is no such reduction. DTypeError: the input or the target is not floating.
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     if reduction == "mean":
@@ -502,9 +534,14 @@ def kl_div(
         )
     log_q: Any = check_tensor(input, "kl_div")
     p: Any = check_tensor(target, "kl_div", "target", 2)
+    for each in (input, target):
+        if not each.dtype.is_floating_point:
+            raise DTypeError(
+                f"kl_div: Integral inputs not supported; a tensor of {SCALAR_NAMES[each.dtype]} is no (log-)probability"
+            )
     if reduction != "batchmean":
-        _check_reduction(reduction)
+        check_reduction(reduction)
     loss = p.exp() * (p - log_q) if log_target else xlogy(p, p) - p * log_q
     if reduction != "batchmean":
-        return _reduced(loss, reduction)
+        return reduced(loss, reduction)
     return loss.sum() / input._data.shape[0] if input._data.ndim else loss.sum()

@@ -2,8 +2,10 @@
 
 from lepton.nn.layers import (
     activation,
+    adaptive,
     attention,
     convolution,
+    distance,
     dropout,
     embedding,
     flatten,
@@ -19,8 +21,10 @@ from lepton.nn.layers import (
     transformer,
 )
 from lepton.nn.layers.activation import *  # noqa: F403
+from lepton.nn.layers.adaptive import *  # noqa: F403
 from lepton.nn.layers.attention import *  # noqa: F403
 from lepton.nn.layers.convolution import *  # noqa: F403
+from lepton.nn.layers.distance import *  # noqa: F403
 from lepton.nn.layers.dropout import *  # noqa: F403
 from lepton.nn.layers.embedding import *  # noqa: F403
 from lepton.nn.layers.flatten import *  # noqa: F403
@@ -39,22 +43,23 @@ __all__ = [
     name
     for family in (
         activation,
+        adaptive,
         attention,
         convolution,
+        distance,
         dropout,
         embedding,
         flatten,
         linear,
         loss,
         normalization,
+        padding,
         pooling,
         recurrent,
         recurrent_cell,
-        transformer,
-        padding,
-        pooling,
         resizing,
         synchronized,
+        transformer,
     )
     for name in family.__all__
 ]

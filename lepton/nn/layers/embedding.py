@@ -1,4 +1,4 @@
-"""The embedding layer."""
+"""Tables of vectors as layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,44 @@ from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
+
+
+def _padding_row(padding_idx: int | None, rows: int) -> int | None:
+    """The padding row counted from the start.
+
+    Raises:
+        ArgumentError: there is no such row.
+    """
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise ArgumentError(f"Padding_idx must be within num_embeddings: it is {padding_idx}, and there are {rows}")
+    return padding_idx % rows
+
+
+def _check_table(weight: Tensor, rows: int, columns: int) -> None:
+    if tuple(weight.shape) != (rows, columns):
+        raise ShapeError(
+            "Shape of weight does not match num_embeddings and embedding_dim: "
+            f"{list(weight.shape)} is not {[rows, columns]}"
+        )
+
+
+def _reset_table(weight: Parameter, padding_idx: int | None) -> None:
+    """Standard normal numbers; the padding row becomes 0."""
+    init.normal_(weight)
+    if padding_idx is not None:
+        with no_grad():
+            weight[padding_idx].fill_(0)
+
+
+def _size_of(embeddings: Tensor) -> tuple[int, int]:
+    """The number of vectors and their length."""
+    if embeddings.ndim != 2:
+        raise ShapeError(f"Embeddings parameter is expected to be 2-dimensional, but is {list(embeddings.shape)}")
+    rows, columns = embeddings.shape
+    return rows, columns
 
 
 class Embedding(Module):
@@ -45,13 +82,8 @@ class Embedding(Module):
         dtype: DType = None,
     ) -> None:
         super().__init__()
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(
-                    f"Padding_idx must be within num_embeddings: it is {padding_idx}, and there are {num_embeddings}"
-                )
-            padding_idx %= num_embeddings
-        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = _padding_row(padding_idx, num_embeddings)
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
@@ -59,19 +91,12 @@ class Embedding(Module):
             self.weight.requires_grad_(not _freeze)
             self.reset_parameters()
         else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    "Shape of weight does not match num_embeddings and embedding_dim: "
-                    f"{list(_weight.shape)} is not {[num_embeddings, embedding_dim]}"
-                )
+            _check_table(_weight, num_embeddings, embedding_dim)
             self.weight = Parameter(_weight, requires_grad=not _freeze)
 
     def reset_parameters(self) -> None:
         """Draw the table anew; the padding row becomes 0."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        _reset_table(self.weight, self.padding_idx)
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows that the indices name."""
@@ -101,9 +126,7 @@ class Embedding(Module):
         Raises:
             ShapeError: ``embeddings`` is not two-dimensional.
         """
-        if embeddings.ndim != 2:
-            raise ShapeError(f"Embeddings parameter is expected to be 2-dimensional, but is {list(embeddings.shape)}")
-        rows, columns = embeddings.shape
+        rows, columns = _size_of(embeddings)
         return cls(
             rows,
             columns,
@@ -124,5 +147,116 @@ class Embedding(Module):
             "" if self.norm_type == 2 else f"norm_type={self.norm_type}",
             "" if not self.scale_grad_by_freq else f"scale_grad_by_freq={self.scale_grad_by_freq}",
             "" if not self.sparse else "sparse=True",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+class EmbeddingBag(Module):
+    """Sums, means or maxima of bags of vectors of a table: indices (B, n), or (L) with offsets → (B, embedding_dim).
+
+    The weight, (num_embeddings, embedding_dim), begins with standard normal numbers.
+
+    Args:
+        num_embeddings, embedding_dim: the number of vectors and their length.
+        padding_idx: a row that begins as 0 and is left out of all bags; a negative one counts from the end.
+        max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset: as for
+            :func:`lepton.nn.functional.embedding_bag`.
+
+    Raises:
+        ArgumentError: ``padding_idx`` is no row. PlaceError (when called): an index is no row.
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: DeviceLike = None,
+        dtype: DType = None,
+    ) -> None:
+        super().__init__()
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.mode, self.sparse = scale_grad_by_freq, mode, sparse
+        self.include_last_offset = include_last_offset
+        self.padding_idx = _padding_row(padding_idx, num_embeddings)
+        if _weight is None:
+            self.weight = new_parameter((num_embeddings, embedding_dim), device, dtype)
+            self.reset_parameters()
+        else:
+            _check_table(_weight, num_embeddings, embedding_dim)
+            self.weight = Parameter(_weight)
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew; the padding row becomes 0."""
+        _reset_table(self.weight, self.padding_idx)
+
+    def forward(
+        self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None
+    ) -> Tensor:
+        """The bags that the indices, and in one dimension the offsets, name."""
+        return F.embedding_bag(
+            input,
+            self.weight,
+            offsets,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+            self.mode,
+            self.sparse,
+            per_sample_weights,
+            self.include_last_offset,
+            self.padding_idx,
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> EmbeddingBag:
+        """An embedding bag whose table is ``embeddings`` (V, D), frozen unless ``freeze`` is False.
+
+        Raises:
+            ShapeError: ``embeddings`` is not two-dimensional.
+        """
+        made = cls(
+            *_size_of(embeddings),
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            _weight=embeddings,
+            include_last_offset=include_last_offset,
+            padding_idx=padding_idx,
+        )
+        made.weight.requires_grad_(not freeze)
+        return made
+
+    def extra_repr(self) -> str:
+        parts = [
+            f"{self.num_embeddings}, {self.embedding_dim}",
+            "" if self.max_norm is None else f"max_norm={self.max_norm}",
+            "" if self.norm_type == 2 else f"norm_type={self.norm_type}",
+            "" if not self.scale_grad_by_freq else f"scale_grad_by_freq={self.scale_grad_by_freq}",
+            f"mode={self.mode!r}",
+            "" if self.padding_idx is None else f"padding_idx={self.padding_idx}",
         ]
         return ", ".join(part for part in parts if part)
