@@ -41,7 +41,7 @@ def test_a_map_and_its_adjoint_are_a_matrix_and_its_transpose(rows: int, columns
 def test_antialiased_images_are_pillows(mode: str, size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     real = rng.normal(size=(33, 21)).astype("float32")
-    whole = rng.integers(80, 176, (33, 21)).astype("uint8")  # nothing is cut off: where, depends on the order of the dims
+    whole = rng.integers(80, 176, (33, 21)).astype("uint8")  # so that nothing is cut off
     for image, limit in ((real, 1e-5), (whole, 1)):
         expected = np.asarray(Image.fromarray(image).resize(size[::-1], FILTERS[mode]))
         found = F.interpolate(lepton.tensor(image)[None, None], size, mode=mode, antialias=True)[0, 0].numpy()
