@@ -9,13 +9,13 @@ from lepton.autograd.inplace import assign
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
 from lepton.autograd.ops.activation import gelu, logsigmoid, softplus, tanh
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor, same_type
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
-from lepton.errors import ArgumentError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ShapeError, UnsupportedDTypeError, ValueRangeError
 
 __all__ = [
     "celu",
@@ -113,10 +113,13 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where x > 0, else w·x, with a learnt w: one number, or one for each channel (dimension 1).
 
     Raises:
-        ShapeError: ``weight`` has neither one element nor as many as there are channels.
+        ShapeError: ``weight`` has neither one element nor as many as there are channels. DTypeError: it has another
+            type than the input. UnsupportedDTypeError: the type is not floating.
     """
     check_tensor(input, "prelu")
     check_tensor(weight, "prelu", "weight", 2)
+    same_type("prelu", input, weight)
+    _floating(input, "prelu")
     count, ndim = weight._data.size, input._data.ndim
     slope: Any = weight
     if weight._data.ndim > 1:
@@ -153,10 +156,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by λ, and 0 where |x| ≤ λ, element by element.
 
     Raises:
-        ArgumentError: ``lambd`` is negative.
+        ValueRangeError: ``lambd`` is negative.
     """
     if lambd < 0:
-        raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+        raise ValueRangeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     _floating(input, "softshrink")
     return input - input.clamp(-lambd, lambd)
 
@@ -195,10 +198,10 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else α·(e^(x/α) − 1), element by element.
 
     Raises:
-        ArgumentError: ``alpha`` is 0.
+        ValueRangeError: ``alpha`` is 0.
     """
     if alpha == 0:
-        raise ArgumentError("ZeroDivisionError: alpha cannot be 0 for CELU")
+        raise ValueRangeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return _finished(input, ops.elu(input, alpha, 1.0, 1.0 / alpha), inplace)
 
 
@@ -221,9 +224,10 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a·σ(b), where a and b are the halves of the input along ``dim``.
 
     Raises:
-        ShapeError: the length along ``dim`` is odd, or the input has no dimension.
+        ShapeError: the length along ``dim`` is odd, or the input has no dimension. UnsupportedDTypeError: its type is
+            not floating.
     """
-    data = check_tensor(input, "glu")._data
+    data = _floating(input, "glu")._data
     if data.ndim == 0:
         raise ShapeError("glu does not support 0-dimensional tensors")
     place = normalize_dim(dim, data.ndim)
