@@ -170,11 +170,11 @@ class Columns:
         size = prod(shape[: len(plan.sizes) + 1]) // plan.groups
         if plan.merged:
             store = made((*shape[: len(plan.sizes) + 1], images, *shape[len(plan.sizes) + 1 :]), x.dtype)
-            self.matrix = store.reshape(plan.groups, size, -1)
+            self.matrix = store.reshape(plan.groups, size, images * prod(shape[len(plan.sizes) + 1 :]))
             self._columns = module.moveaxis(store, len(plan.sizes) + 1, 0)
         else:
             self._columns = made((images, *shape), x.dtype)
-            self.matrix = self._columns.reshape(images, plan.groups, size, -1)
+            self.matrix = self._columns.reshape(images, plan.groups, size, prod(shape[len(plan.sizes) + 1 :]))
         if layout.rows is None:
             self._rows = self._columns[(slice(None), slice(None), *[0] * (len(plan.sizes) - 1))]
         else:
@@ -184,7 +184,7 @@ class Columns:
         """The matrix, with the patches of these images in it."""
         if self._plan.direct:
             groups = self._plan.groups
-            return part.reshape(part.shape[0], groups, part.shape[1] // groups, -1)
+            return part.reshape(part.shape[0], groups, part.shape[1] // groups, prod(part.shape[2:]))
         for target, source in self._layout.fills:
             self._rows[target] = part[source]
         for target, source in self._layout.shifts:
@@ -218,7 +218,8 @@ def convolution(x: Any, weight: Any, bias: Any, windows: Windows) -> Any:
             made = module.matmul(matrix, patches).reshape(outputs, part.shape[0], *tile.counts)
             part[...] = module.moveaxis(made, 0, 1)
         elif part.flags.c_contiguous:
-            module.matmul(matrix, patches, out=part.reshape(part.shape[0], groups, outputs // groups, -1))
+            rows = (part.shape[0], groups, outputs // groups, prod(tile.counts))
+            module.matmul(matrix, patches, out=part.reshape(rows))
         else:
             part[...] = module.matmul(matrix, patches).reshape(part.shape)
         if bias is not None:
@@ -275,9 +276,10 @@ def convolution_input_gradient(g: Any, weight: Any, bias: Any, windows: Windows)
 
 def _as_matrices(part: Any, plan: Plan) -> Any:
     """g as (images, groups, O / groups, windows), or with merged images as (groups, O / groups, images · windows)."""
+    images, channels, *counts = part.shape
     if plan.merged:
-        return xp(part).moveaxis(part, 1, 0).reshape(plan.groups, part.shape[1] // plan.groups, -1)
-    return part.reshape(part.shape[0], plan.groups, part.shape[1] // plan.groups, -1)
+        return xp(part).moveaxis(part, 1, 0).reshape(plan.groups, channels // plan.groups, images * prod(counts))
+    return part.reshape(images, plan.groups, channels // plan.groups, prod(counts))
 
 
 def _turns_around(plan: Plan, outputs: int) -> bool:

@@ -300,3 +300,22 @@ def test_refusals(arguments: Any, settings: Any, kind: Any, message: str) -> Non
 def test_refusals_of_transposed(settings: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         F.conv_transpose2d(leaf(2, 3, 5, 5), leaf(3, 2, 3, 3), **settings)
+
+
+@pytest.mark.parametrize("length", [3, 99])
+@pytest.mark.parametrize("size", [1, 2])
+def test_an_input_without_channels_gives_the_bias(size: int, length: int) -> None:
+    bias = lepton.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x, weight = lepton.ones(2, 0, length, requires_grad=True), lepton.ones(3, 0, size, requires_grad=True)
+    out = F.conv1d(x, weight, bias)
+    assert out.shape == (2, 3, length - size + 1)
+    assert out[0, :, 0].tolist() == [1.0, 2.0, 3.0]
+    out.sum().backward()
+    assert (x.grad.shape, weight.grad.shape) == (x.shape, weight.shape)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 2, 2), (2, 0, 2, 2)])
+def test_a_result_without_channels_is_refused(shape: tuple[int, ...]) -> None:
+    function = F.conv_transpose2d if shape[0] else F.conv2d
+    with pytest.raises(ShapeError, match="at least 1 at dimension"):
+        function(lepton.ones(1, 2, 3, 3), lepton.ones(*shape))

@@ -97,6 +97,8 @@ def convolutions(ndim: int) -> Entry:
         Call(x, thin, fixed(shape=(4,))).tagged("long bias"),
         Call(x, thin, padding=(1,)).tagged("one padding for all"),
         Call(shaped(ndim, 0, 2, 3), thin).tagged("empty batch"),
+        Call(shaped(ndim, 2, 0, 3), shaped(ndim, 2, 0, 2)).tagged("no input channels"),
+        Call(shaped(ndim, 2, 2, 3), shaped(ndim, 0, 2, 2)).tagged("no output channels"),
         Call(shaped(ndim, 2, 2, 0), thin, padding=2).tagged("empty image"),
     ]
     name = f"nn.functional.conv{ndim}d"
@@ -139,6 +141,8 @@ def transposed_convolutions(ndim: int) -> Entry:
         Call(x, weight, groups=3).tagged("groups that do not divide"),
         Call(x, weight, fixed(shape=(4,))).tagged("long bias"),
         Call(shaped(ndim, 0, 2, 3), weight).tagged("empty batch"),
+        Call(shaped(ndim, 2, 0, 3), shaped(ndim, 0, 2, 2)).tagged("no input channels"),
+        Call(shaped(ndim, 2, 2, 3), shaped(ndim, 2, 0, 2)).tagged("no output channels"),
     ]
     return entry(
         f"nn.functional.conv_transpose{ndim}d",

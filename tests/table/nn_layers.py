@@ -91,6 +91,7 @@ def convolution(name: str, sides: tuple[int, ...]) -> Entry:
             (Call(4, 2, 2, padding="same", stride=2).on(batch), ValueError),
             (Call(4, 2, 2, padding_mode="none").on(batch), ValueError),
             (Call(3, 2, 2).on(batch), RuntimeError),
+            (Call(4, 2, 2, padding=(1,) * (len(sides) + 1), padding_mode="reflect").on(batch), RuntimeError),
         ],
     )
 

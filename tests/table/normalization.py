@@ -172,6 +172,9 @@ def over_last_dims(name: str, biased: bool) -> Entry:
             *[Call(typed(each, (4, 5)), (5,), typed(each, (5,))).tagged(each) for each in FLOATING],
             Call(wide((4, 50)), (50,)).tagged("far from zero"),
             Call(fixed(shape=(0, 3)), (3,)).tagged("empty"),
+            *[Call(typed(one, (4, 5)), (5,), typed(other, (5,))).tagged("two types")
+              for one in FLOATING for other in FLOATING if one != other and (not biased or one == "float16" != other)],
+            Call(typed("int64", (4, 5)), (5,)).tagged("int64"),
         ],
         errors=errors,
         **CANCELS,
@@ -189,7 +192,7 @@ ENTRIES = [
         Call(X4, 2),
         Call(fixed(shape=(2, 3, 2)), 3, 0.5, 0.6, 2.0),
         draw=batches(spatial=True).map(lambda x: Call(x, 2, 0.3)),
-        values=[Call(typed(each, (2, 5, 3)), 3).tagged(each) for each in FLOATING],
+        values=[Call(typed(each, (2, 5, 3)), 3).tagged(each) for each in (*FLOATING, "int64")],
         errors=[(Call(fixed(shape=(3,)), 2), ValueError), (Call(X4, 0), RuntimeError)],
     ),
     entry(

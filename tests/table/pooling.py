@@ -148,6 +148,7 @@ def adaptive(kind: str, ndim: int) -> Entry:
     values += [Call(x, 0).tagged("nothing"), Call(cube(ndim, 4, (0, 2)), 2).tagged("empty batch")]
     if kind == "max":
         values += [Call(x, each, return_indices=True).tagged(f"indices of {each}") for each in (1, 2, 3, 5, 7)]
+        values += [Call(typed("int64", (2, 2, *(4,) * ndim)), 2).tagged("int64")]
     return entry(
         name,
         Call(x, 1),
@@ -162,6 +163,8 @@ def adaptive(kind: str, ndim: int) -> Entry:
             (Call(x, (2,) * (ndim + 1)), RuntimeError),
             (Call(fixed(shape=(3,)), 2), RuntimeError),
             (Call(cube(ndim, 0), 2), RuntimeError),
+            (Call(x, None), TypeError),
+            *[(Call(cube(ndim, 4, (2, 0)), 2), RuntimeError)] * (kind == "max" or ndim == 3),
         ],
         covers=(f"{name}_with_indices",) if kind == "max" else (),
         relative_to="result",

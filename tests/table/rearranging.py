@@ -107,11 +107,11 @@ BLOCKS = [
         "nn.functional.conv_tbc",
         Call(fixed(shape=(4, 2, 3)), fixed(shape=(2, 3, 4), seed=1), fixed(shape=(4,), seed=2)),
         Call(fixed(shape=(3, 1, 2)), fixed(shape=(3, 2, 1), seed=1), fixed(shape=(1,)), 2),
-        *[Call(fixed(shape=(3, 2, 2), layout=each), fixed(shape=(2, 2, 1), layout=each), fixed(shape=(1,))).tagged("laid out")
+        *[Call(*[fixed(shape=shape, layout=each) for shape in ((3, 2, 2), (2, 2, 1), (1,))]).tagged("laid out")
           for each in LAID_OUT],
-        draw=st.tuples(*[arrays(real, shape, layouts=("contiguous",)) for shape in ((4, 2, 2), (2, 2, 3), (3,))]).flatmap(
-            lambda drawn: st.integers(0, 2).map(lambda pad: Call(*drawn, pad))
-        ),
+        draw=st.tuples(
+            *[arrays(real, shape, layouts=("contiguous",)) for shape in ((4, 2, 2), (2, 2, 3), (3,))], st.integers(0, 2)
+        ).map(lambda drawn: Call(*drawn)),
         values=[
             Call(typed(each, (4, 2, 3)), typed(each, (2, 3, 4), seed=2), typed(each, (4,))).tagged(each)
             for each in (*FLOATING, "int64")

@@ -16,7 +16,7 @@ from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
-from lepton.errors import ArgumentError, ShapeError
+from lepton.errors import ShapeError, ValueRangeError
 
 __all__ = [
     "celu",
@@ -118,10 +118,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by λ, and 0 where |x| ≤ λ, element by element.
 
     Raises:
-        ArgumentError: ``lambd`` is negative.
+        ValueRangeError: ``lambd`` is negative.
     """
     if lambd < 0:
-        raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+        raise ValueRangeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
     check_floating(input, "softshrink")
     return input - input.clamp(-lambd, lambd)
 
@@ -160,10 +160,10 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else α·(e^(x/α) − 1), element by element.
 
     Raises:
-        ArgumentError: ``alpha`` is 0.
+        ValueRangeError: ``alpha`` is 0.
     """
     if alpha == 0:
-        raise ArgumentError("ZeroDivisionError: alpha cannot be 0 for CELU")
+        raise ValueRangeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return _finished(input, ops.elu(input, alpha, 1.0, 1.0 / alpha), inplace)
 
 
@@ -186,9 +186,10 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a·σ(b), where a and b are the halves of the input along ``dim``.
 
     Raises:
-        ShapeError: the length along ``dim`` is odd, or the input has no dimension.
+        ShapeError: the length along ``dim`` is odd, or the input has no dimension. UnsupportedDTypeError: its type is
+            not floating.
     """
-    data = check_tensor(input, "glu")._data
+    data = check_floating(input, "glu")._data
     if data.ndim == 0:
         raise ShapeError("glu does not support 0-dimensional tensors")
     place = normalize_dim(dim, data.ndim)

@@ -240,6 +240,12 @@ def _check(name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | N
         )
     if 0 in shape[2:]:
         raise ShapeError(f"the kernel has no elements: weight of size {list(shape)}")
+    for dim in range(2 if name.startswith("conv_transpose") else 1):
+        if shape[dim] == 0:
+            raise ShapeError(
+                f"Given groups={groups}, expected weight to be at least 1 at dimension {dim}, but got weight of size "
+                f"{list(shape)} instead"
+            )
     return input._data.ndim == ndim + 2
 
 

@@ -205,14 +205,17 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     Args:
         input: (…, *normalized_shape).
         normalized_shape: the lengths of the dimensions that are normalised together.
-        weight: of that shape. eps: ε, by default the distance from 1 to the next number of the computation's type.
+        weight: of that shape; of another floating type, it is converted. eps: ε, by default the distance from 1 to the
+            next number of the computation's type.
 
     Raises:
-        ShapeError, DTypeError: as :func:`layer_norm`.
+        ShapeError, UnsupportedDTypeError: as :func:`layer_norm`.
     """
     check_tensor(input, "rms_norm")
+    kind = input._data.dtype
+    if weight is not None and weight._data.dtype != kind:
+        weight = weight.to(dtypes.float32 if is_narrow(kind) else input.dtype)
     if eps is None:
-        kind = input._data.dtype
         eps = dtypes.finfo(dtypes.float32 if is_narrow(kind) or kind.kind != "f" else dtypes.of(kind)).eps
     norm = _last_dims("rms_norm", input, normalized_shape, {"weight": weight}, eps, False)
     return Normalization(norm)(input, weight, None)
@@ -261,12 +264,14 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         alpha, beta, k: as in the formula.
 
     Raises:
-        ArgumentError: fewer than three dimensions. ShapeError: ``size`` is less than 1.
+        ArgumentError: fewer than three dimensions. ShapeError: ``size`` is less than 1. UnsupportedDTypeError: the
+            input's type is not floating.
     """
     check_tensor(input, "local_response_norm")
     shape = input._data.shape
     if len(shape) < 3:
         raise ArgumentError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
+    _check_floating("local_response_norm", input._data)
     if size < 1:
         raise ShapeError(f"the number of channels, size, should be greater than zero, but got {size}")
     if not input._data.size:

@@ -376,7 +376,7 @@ def _adaptive_counts(name: str, ndim: int, input: Tensor, output_size: Any) -> I
     check_tensor(input, name)
     shape = input._data.shape
     _check_ndim(name, ndim, shape)
-    if ndim == 1 and output_size is None:
+    if output_size is None:
         raise ArgumentTypeError(f"{name}(): argument 'output_size' (position 2) must be tuple of ints, not NoneType")
     listed = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * ndim
     if len(listed) != ndim:
@@ -386,7 +386,8 @@ def _adaptive_counts(name: str, ndim: int, input: Tensor, output_size: Any) -> I
     assert counts is not None
     if min(counts) < 0:
         raise ShapeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {counts}")
-    for dim in range(1, ndim + 1):
+    with_channels = "max" in name or ndim == 3  # PyTorch's two others take an input without channels
+    for dim in range(1, ndim + 1 + with_channels):
         if shape[-dim] == 0:
             raise ShapeError(
                 f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "

@@ -128,13 +128,12 @@ class _ConvNd(_Convolution):
 
     def _pads_around(self) -> list[int]:
         """Before and after each spatial dimension, from the last to the first, as ``F.pad`` takes them."""
+        if not isinstance(self.padding, str):
+            return [each for each in reversed(self.padding) for _ in range(2)]
         pads: list[int] = []
         for dim in reversed(range(self.dims)):
-            if isinstance(self.padding, str):
-                both = self.dilation[dim] * (self.kernel_size[dim] - 1) if self.padding == "same" else 0
-                pads += [both // 2, both - both // 2]
-            else:
-                pads += [self.padding[dim]] * 2
+            both = self.dilation[dim] * (self.kernel_size[dim] - 1) if self.padding == "same" else 0
+            pads += [both // 2, both - both // 2]
         return pads
 
     def forward(self, input: Tensor) -> Tensor:
