@@ -77,8 +77,9 @@ def checkpoint(
     """
     if use_reentrant is None:
         _warn_of_default("checkpoint")
+        use_reentrant = True
     preserve = kwargs.pop("preserve_rng_state", True)
-    if use_reentrant is None or use_reentrant:
+    if use_reentrant:
         if kwargs:
             raise ArgumentError("Unexpected keyword arguments: " + ",".join(kwargs))
         if context_fn is not noop_context_fn or debug is not False:
@@ -116,12 +117,12 @@ def checkpoint_sequential(
 
     Args:
         functions: modules or functions of one argument.
-        segments: how many runs they are cut into.
+        segments: how many runs they are cut into, at most as many as there are functions.
         input: of the first function.
         use_reentrant: as for :func:`checkpoint`. preserve_rng_state: (keyword) as for :func:`checkpoint`.
 
     Raises:
-        ArgumentError: other keyword arguments.
+        ArgumentError: other keyword arguments, or a number of segments that cannot be.
     """
     if use_reentrant is None:
         _warn_of_default("checkpoint_sequential")
@@ -130,6 +131,8 @@ def checkpoint_sequential(
     if kwargs:
         raise ArgumentError("Unexpected keyword arguments: " + ",".join(kwargs))
     listed = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    if not 0 < segments <= len(listed):
+        raise ArgumentError(f"checkpoint_sequential: {len(listed)} functions cannot be cut into {segments} segments")
 
     def run(part: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
         def forward(value: Any) -> Any:

@@ -245,6 +245,11 @@ def _protect_saved(value: Tensor, target: Tensor) -> None:
     node.saved = tuple(kept)
 
 
+def _out_of_reach(value: Any, target: Tensor) -> Any:
+    """A copy of a tensor on memory that will be overwritten: hooks may keep what an op saves of it as it is."""
+    return value.clone() if isinstance(value, Tensor) and value._cell is target._cell else value
+
+
 def inplace_twin(entry: PublicOp, name: str) -> Callable[..., Tensor]:
     """The method ``Tensor.name_`` of a public function."""
     function, ufunc = entry.function, entry.ufunc
@@ -253,7 +258,10 @@ def inplace_twin(entry: PublicOp, name: str) -> Callable[..., Tensor]:
         if ufunc is not None and len(args) == 1 and not kwargs and _compute_in_place(ufunc, self, args[0]):
             return self
         check_writable(self)
-        return assign(self, function(self, *args, **kwargs))
+        if STATE.saved_hooks is None:
+            return assign(self, function(self, *args, **kwargs))
+        given = [_out_of_reach(each, self) for each in (self, *args)]
+        return assign(self, function(*given, **{key: _out_of_reach(each, self) for key, each in kwargs.items()}))
 
     twin.__name__ = name
     twin.__qualname__ = f"Tensor.{name}"

@@ -331,6 +331,9 @@ def test_settings_that_do_not_go_together() -> None:
         checkpoint(sin, x, use_reentrant=True, scale=3)
     with pytest.raises(ArgumentError, match="Unexpected keyword arguments: scale"):
         checkpoint_sequential([sin], 1, x, use_reentrant=False, scale=3)
+    for segments in (0, 3):
+        with pytest.raises(ArgumentError, match="cannot be cut into"):
+            checkpoint_sequential([sin, sin], segments, x, use_reentrant=False)
     with pytest.raises(ArgumentError, match="only supported when"):
         checkpoint(sin, x, use_reentrant=True, debug=True)
     with pytest.raises(ArgumentError, match="incompatible"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_refusing_hooks() -> None:
         pass
     with hooks:
         leaf() * leaf()
+
+
+def test_in_place_operations_keep_what_was_there() -> None:
+    """Hooks that keep the tensor's own memory are not fooled by the write that follows."""
+    for change in (
+        lambda x, b: x.mul_(b),
+        lambda x, b: x.mul_(x),
+        lambda x, b: x.sin_(),
+        lambda x, b: nn.functional.silu(x, inplace=True),
+        lambda x, b: nn.functional.hardswish(x, inplace=True),
+    ):
+        found = []
+        for hooked in (False, True):
+            a, b = leaf(0.5, 1.0, -2.0), leaf()
+            with graph.save_on_cpu() if hooked else contextlib.nullcontext():
+                out = change(a * 2, b * 1)
+            out.sum().backward()
+            found.append([each.grad.tolist() for each in (a, b) if each.grad is not None])
+        assert found[0] == found[1]
 
 
 def test_save_on_cpu() -> None:

@@ -13,6 +13,7 @@ from lepton.autograd.ops.activation import check_floating, gelu, hardshrink, log
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
+from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
@@ -61,6 +62,11 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
+def _source(input: Tensor, inplace: bool) -> Any:
+    """What to compute from: where the result will be written over the input, a copy of what backward needs of it."""
+    return input.clone() if inplace and STATE.grad_enabled and input.requires_grad else input
+
+
 def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
     """The result, written into the input where that is asked for."""
     return assign(input, found) if inplace else found
@@ -85,7 +91,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     Raises:
         ArgumentError: ``min_val`` is greater than ``max_val``.
     """
-    return _finished(input, ops.hardtanh(input, min_val, max_val), inplace)
+    return _finished(input, ops.hardtanh(_source(input, inplace), min_val, max_val), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -106,12 +112,13 @@ def rrelu(
         return leaky_relu(input, (lower + upper) / 2, inplace)
     data = input._data
     slopes = move(random.uniform(data.shape, lower, upper, data.dtype), device_of(data))
-    return _finished(input, where(input > 0, input, input * Tensor(slopes)), inplace)
+    x = _source(input, inplace)
+    return _finished(input, where(x > 0, x, x * Tensor(slopes)), inplace)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value, element by element."""
-    return _finished(input, ops.threshold(input, threshold, value), inplace)
+    return _finished(input, ops.threshold(_source(input, inplace), threshold, value), inplace)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -129,13 +136,14 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x/6 + ½, 0), 1), element by element."""
     check_floating(input, "hardsigmoid")
-    return _finished(input, ops.hardtanh(input, -3.0, 3.0) / 6.0 + 0.5, inplace)
+    return _finished(input, ops.hardtanh(_source(input, inplace), -3.0, 3.0) / 6.0 + 0.5, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·min(max(x/6 + ½, 0), 1), element by element."""
     check_floating(input, "hardswish")
-    return _finished(input, input * hardsigmoid(input), inplace)
+    x = _source(input, inplace)
+    return _finished(input, x * hardsigmoid(x), inplace)
 
 
 # ---------------------------------------------------------------------- smooth
@@ -143,12 +151,13 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x·σ(x), element by element."""
-    return _finished(input, ops.silu(input), inplace)
+    return _finished(input, ops.silu(_source(input, inplace)), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x·tanh(log(1 + eˣ)), element by element."""
-    return _finished(input, input * tanh(softplus(input)), inplace)
+    x = _source(input, inplace)
+    return _finished(input, x * tanh(softplus(x)), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
