@@ -21,6 +21,7 @@ EXPECTED = {
     "MissingOptionError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,
+    "MissingInverseError": NotImplementedError,
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,
