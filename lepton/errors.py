@@ -104,6 +104,14 @@ class MissingForwardError(LeptonError, NotImplementedError):
     """A module that was called has no ``forward``."""
 
 
+class ParametrizationError(LeptonError, RuntimeError):
+    """A parametrised module that cannot do what it is asked."""
+
+
+class MissingInverseError(LeptonError, NotImplementedError):
+    """A parametrisation that has no inverse in the form that was chosen."""
+
+
 class StateDictError(LeptonError, RuntimeError):
     """A state_dict that does not fit: missing or unexpected keys, other shapes."""
 

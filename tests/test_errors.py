@@ -22,6 +22,7 @@ EXPECTED = {
     "MissingOptionError": KeyError,
     "ModuleAttributeError": AttributeError,
     "MissingForwardError": NotImplementedError,
+    "MissingInverseError": NotImplementedError,
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,
