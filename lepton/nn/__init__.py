@@ -11,10 +11,7 @@ from lepton.nn.module_containers import ModuleDict, ModuleList, ParameterDict, P
 from lepton.nn.parameter import Buffer, Parameter
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from lepton.nn import modules as modules
-=======
->>>>>>> optim
     from lepton.nn import utils as utils
 
 __all__ = [
@@ -31,11 +28,7 @@ __all__ = [
     *layers.__all__,
 ]
 
-<<<<<<< HEAD
 _ON_FIRST_USE = ("modules", "utils")
-=======
-_ON_FIRST_USE = ("utils",)
->>>>>>> optim
 
 
 def __getattr__(name: str) -> Any:

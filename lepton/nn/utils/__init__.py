@@ -1,11 +1,6 @@
 """Utilities around modules and their parameters."""
 
-<<<<<<< HEAD
-from lepton.nn.utils import rnn
-
-__all__ = ["rnn"]
-=======
-from lepton.nn.utils import parametrizations, parametrize, prune
+from lepton.nn.utils import parametrizations, parametrize, prune, rnn
 from lepton.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -39,8 +34,8 @@ __all__ = [
     "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
+    "rnn",
     "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
 ]
->>>>>>> optim
