@@ -23,8 +23,9 @@ from tests.table import Entry, entries  # noqa: E402
 def shown(entry: Entry) -> set[str]:
     """The aspects of an entry of which there was something to compare."""
     from tests.oracle._compare import differences
+    from tests.oracle._misuse import is_refused
 
-    compared: set[str] = set()
+    compared: set[str] = {"error"} if is_refused(entry) else set()
     for call in (*entry.cases, *entry.values, *[call for call, _ in entry.errors]):
         for _ in differences(entry, call, compared=compared):
             pass  # whether they are deviations is for the tests to say

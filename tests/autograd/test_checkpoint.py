@@ -390,3 +390,9 @@ def test_hooks_inside_are_the_users() -> None:
     assert len(kept) == 2  # once in each run
     with disable_saved_tensors_hooks("not here"), pytest.raises(GradError, match="not here"):
         checkpoint(sin, x, use_reentrant=False)
+
+
+def test_inputs_without_a_gradient_are_warned_of() -> None:
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+        face.check_backward_validity([lepton.ones(1), 2])
+    face.check_backward_validity([lepton.ones(1), lepton.ones(1, requires_grad=True)])

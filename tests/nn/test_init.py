@@ -155,12 +155,19 @@ def test_layers_of_no_size() -> None:
     assert nn.Linear(3, 0)(lepton.ones(2, 3)).shape == (2, 0)
 
 
-@pytest.mark.parametrize("name", ["uniform", "constant", "xavier_normal", "eye", "sparse"])
+NAMES_OF_OLD = (
+    "constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal", "sparse", "uniform",
+    "xavier_normal", "xavier_uniform",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES_OF_OLD)
 def test_names_of_old_warn_and_do_the_same(name):
     arguments = {"constant": (2.0,), "sparse": (0.5,)}.get(name, ())
+    shape = (3, 4, 2) if name == "dirac" else (3, 4)
     lepton.manual_seed(0)
-    expected = getattr(nn.init, f"{name}_")(lepton.empty(3, 4), *arguments)
+    expected = getattr(nn.init, f"{name}_")(lepton.empty(shape), *arguments)
     lepton.manual_seed(0)
     with pytest.warns(FutureWarning, match=f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`"):
-        found = getattr(nn.init, name)(lepton.empty(3, 4), *arguments)
+        found = getattr(nn.init, name)(lepton.empty(shape), *arguments)
     assert found.equal(expected)

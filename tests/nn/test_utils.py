@@ -88,6 +88,27 @@ def test_vectors_that_cannot_be() -> None:
         utils.parameters_to_vector([lepton.zeros(1), lepton.zeros(1).to(standin.DEVICE)])
 
 
+def test_fused_weights_are_the_weights_of_one_layer() -> None:
+    mean, var, gamma, beta = [lepton.tensor(each) for each in ([1.0, 2.0], [0.5, 4.0], [3.0, -1.0], [0.25, 0.0])]
+    scale = [3.0 / 0.5**0.5, -1.0 / 4.0**0.5]
+    weight, bias = utils.fuse_linear_bn_weights(lepton.ones(2, 3), None, mean, var, 0.0, gamma, beta)
+    np.testing.assert_allclose(weight.tolist(), [[scale[0]] * 3, [scale[1]] * 3], rtol=1e-6)
+    np.testing.assert_allclose(bias.tolist(), [0.25 - 1.0 * scale[0], 0.0 - 2.0 * scale[1]], rtol=1e-6)
+    kernel = lepton.ones(3, 2, 1)
+    turned, _ = utils.fuse_conv_bn_weights(kernel, None, mean, var, 0.0, gamma, beta, transpose=True)
+    np.testing.assert_allclose(turned.squeeze(2).tolist(), [scale] * 3, rtol=1e-6)
+    straight, _ = utils.fuse_conv_bn_weights(kernel.transpose(0, 1), None, mean, var, 0.0, gamma, beta)
+    np.testing.assert_allclose(straight.squeeze(2).tolist(), [[scale[0]] * 3, [scale[1]] * 3], rtol=1e-6)
+
+
+def test_random_slices_are_pruned_whole() -> None:
+    layer = nn.Linear(5, 6)
+    method = prune.RandomStructured.apply(layer, "weight", amount=2, dim=0)
+    assert isinstance(method, prune.RandomStructured)
+    kept = [sum(row) for row in layer.weight_mask.tolist()]  # type: ignore[union-attr, operator]
+    assert sorted(kept) == [0, 0, 5, 5, 5, 5]
+
+
 def test_a_fused_layer_does_both() -> None:
     conv, norm = nn.Conv2d(2, 3, 2).eval(), nn.BatchNorm2d(3).eval()
     with lepton.no_grad():

@@ -17,7 +17,7 @@ from tests.table._proof import entry_of, file_of, surface
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 COLUMNS = ("value", "gradient", "second order", "error")
 COMMAND = ".venv/bin/python tools/coverage_page.py"
-YES, BUT, SHAPES, NONE = "yes", "yes, but", "shapes", "–"
+YES, BUT, SHAPES, NONE, OWN = "yes", "yes, but", "shapes", "–", ""
 
 HEADER = """\
 # What holds of every name
@@ -30,7 +30,9 @@ Generated from a comparison with PyTorch 2.13 by `.venv/bin/python tools/coverag
 - **shapes**: shapes and number types are the same; the numbers are random or not defined.
 - **–**: PyTorch has none: no derivative, or nothing that it refuses.
 
-What is no op, or has state that a table of calls cannot show, has a test file of its own, which the last column names.
+What is no op, or has state that a table of calls cannot show, has tests of its own in the file that the last column
+names, those in `tests/oracle/` against PyTorch; its row has no marks. Nothing of the surface (`tests/surface.toml`) is
+missing.
 """
 
 
@@ -55,11 +57,10 @@ def rows(shown: dict[str, set[str]]) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         for name in sorted(names, key=str.lower):
             entry = entry_of(name)
-            if entry is None or entry.name not in shown:
-                file = file_of(name) if entry is None else "table"
-                yield f"| `{name}` | {' | '.join([NONE] * len(COLUMNS))} | `tests/{file}` |"
-            else:
+            if entry is not None and entry.name in shown:
                 yield f"| `{name}` | {' | '.join(cells(entry, shown[entry.name]))} | `{entry.name}` |"
+            else:
+                yield f"| `{name}` | {' | '.join([OWN] * len(COLUMNS))} | `tests/{file_of(name) or 'table'}` |"
 
 
 @functools.cache
