@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lepton.autograd.op import Op, broadcast_shape
+from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import mT, where_not_zero
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.arithmetic import Abs, Sign
@@ -51,14 +52,16 @@ class Cdist(Op):
 
     def backward(self, g: Any, x: Any, y: Any, out: Any) -> Any:
         if self.p == 0:
-            return x * 0, y * 0
+            return ZerosLike.on(x), ZerosLike.on(y)
         gx, gy = [], 0
         for rows, d in _differences(x, y):
             last = len(d.shape) - 1
             pull = g[..., rows, :, None] * self._slope(d, out[..., rows, :, None])
-            gx.append(Sum.on(pull, axes=(last - 1,), keepdim=False))
-            gy = gy - Sum.on(pull, axes=(last - 2,), keepdim=False)
-        return Cat.on(*gx, dim=len(x.shape) - 2), gy
+            if self.needs[0]:
+                gx.append(Sum.on(pull, axes=(last - 1,), keepdim=False))
+            if self.needs[1]:
+                gy = gy - Sum.on(pull, axes=(last - 2,), keepdim=False)
+        return Cat.on(*gx, dim=len(x.shape) - 2) if gx else None, gy if self.needs[1] else None
 
     def _slope(self, d: Any, out: Any) -> Any:
         if self.p == 1:

@@ -127,23 +127,17 @@ class Qr(Op):
 
     def backward(self, g: Any, q: Any, r: Any) -> Any:
         self._check_mode(q.shape, r.shape)
-        (gq, gr), k = all_of(g, 2), r.shape[-2]
-        square, inner, outer, parts = r[..., :, :k], None, None, []
-        if gr is not None:
-            inner = gr[..., :, :k] @ mT(square)
-            if r.shape[-1] > k:
-                outer = r[..., :, k:] @ mT(gr[..., :, k:])
-                inner = inner - outer
-                parts.append(q @ gr[..., :, k:])
-        if gq is not None:
-            inner = -(mT(q) @ gq) if inner is None else inner - mT(q) @ gq
-        middle = Triu.on(inner, diagonal=0) + mT(Triu.on(inner, diagonal=1))
-        bracket = q @ (middle if outer is None else middle + outer)
-        bracket = bracket if gq is None else bracket + gq
+        (gq, gr), k, wide = all_of(g, 2), r.shape[-2], r.shape[-1] > r.shape[-2]
+        gq = ZerosLike.on(q) if gq is None else gq
+        gr = ZerosLike.on(r) if gr is None else gr
+        square, bracket = r[..., :, :k], gq
+        inner = gr[..., :, :k] @ mT(square) - mT(q) @ gq
+        if wide:
+            outer = r[..., :, k:] @ mT(gr[..., :, k:])
+            inner, bracket = inner - outer, bracket + q @ outer
+        bracket = bracket + q @ (Triu.on(inner, diagonal=0) + mT(Triu.on(inner, diagonal=1)))
         first = mT(SolveTriangular.on(square, mT(bracket), upper=True))
-        if r.shape[-1] > k and not parts:
-            parts.append(ZerosLike.on(q @ r[..., :, k:]))
-        return Cat.on(first, *parts, dim=len(r.shape) - 1) if parts else first
+        return Cat.on(first, q @ gr[..., :, k:], dim=len(r.shape) - 1) if wide else first
 
     def _check_mode(self, q: Any, r: Any) -> None:
         if self.mode == "r":
