@@ -16,7 +16,7 @@ from lepton.kernels.windows import in_float32
 
 
 class Term(NamedTuple):
-    """One summand of a map: the results ``rows``, an index, receive ``weights`` (None: 1) times what is at ``places``."""
+    """One summand of a map: results ``rows``, an index, receive ``weights`` (None: 1) times what is at ``places``."""
 
     rows: Any
     places: Any
