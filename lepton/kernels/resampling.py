@@ -16,10 +16,7 @@ from lepton.kernels.windows import in_float32
 
 
 class Term(NamedTuple):
-    """One summand of a map: the results ``rows`` receive ``weights`` times the elements at ``places``.
-
-    ``rows`` are an index (slice(None) where all have this summand); ``weights`` are None where all are 1.
-    """
+    """One summand of a map: results ``rows``, an index, receive ``weights`` (None: 1) times what is at ``places``."""
 
     rows: Any
     places: Any
@@ -30,10 +27,11 @@ class LinearMap:
     """A sparse matrix of ``count`` rows and ``length`` columns, by its entries (row, place, weight).
 
     Entries of one row are summed in the order in which they come. ``weights`` are None where all are 1. ``terms`` are
-    what the kernel works with: the first entries of all rows, the second ones, and so on.
+    what the kernel works with: the first entries of all rows, the second ones, and so on; ``complete`` says that every
+    row has an entry.
     """
 
-    __slots__ = ("count", "length", "terms", "_entries", "_adjoint")
+    __slots__ = ("count", "length", "terms", "complete", "_entries", "_adjoint")
 
     def __init__(self, count: int, length: int, rows: Any, places: Any, weights: Any = None) -> None:
         self.count, self.length = count, length
@@ -43,16 +41,11 @@ class LinearMap:
         rows, places = rows[order], places[order]
         weights = None if weights is None else weights[order]
         rank = np.arange(rows.size) - np.searchsorted(rows, rows)  # how many of its row come before an entry
+        self.complete = int((rank == 0).sum()) == count > 0
         self.terms = [
-            Term(self._index(rows[chosen]), places[chosen], None if weights is None else weights[chosen])
+            Term(_as_slice(rows[chosen]), places[chosen], None if weights is None else weights[chosen])
             for chosen in (rank == k for k in range(int(rank.max(initial=-1)) + 1))
         ]
-
-    def _index(self, rows: Any) -> Any:
-        first, last = int(rows[0]), int(rows[-1])
-        if rows.size == self.count:
-            return slice(None)
-        return slice(first, last + 1) if last - first + 1 == rows.size else rows
 
     @property
     def adjoint(self) -> LinearMap:
@@ -60,8 +53,13 @@ class LinearMap:
         if self._adjoint is None:
             rows, places, weights = self._entries
             self._adjoint = LinearMap(self.length, self.count, places, rows, weights)
-            self._adjoint._adjoint = self
         return self._adjoint
+
+
+def _as_slice(rows: Any) -> Any:
+    """Ascending numbers as a slice where there are no gaps."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == rows.size else rows
 
 
 def picking(places: Any, length: int) -> LinearMap:
@@ -100,19 +98,16 @@ def _in_order(x: Any, maps: Maps) -> list[tuple[int, LinearMap]]:
 
 def _mapped(x: Any, dim: int, linear: LinearMap) -> Any:
     """x mapped along one dimension."""
-    module, there = xp(x), device_of(x)
+    module, there, before = xp(x), device_of(x), (slice(None),) * dim
     out = None
+    if not linear.complete:
+        out = module.zeros((*x.shape[:dim], linear.count, *x.shape[dim + 1 :]), x.dtype)
     for rows, places, weights in linear.terms:
         part = x.take(move(places, there), axis=dim)
         if weights is not None:
             part *= move(weights, there).reshape(-1, *[1] * (x.ndim - dim - 1)).astype(x.dtype, copy=False)
         if out is None:
-            if isinstance(rows, slice) and rows == slice(None):
-                out = part
-                continue
-            out = module.zeros((*x.shape[:dim], linear.count, *x.shape[dim + 1 :]), x.dtype)
-        where = rows if isinstance(rows, slice) else move(rows, there)
-        out[(slice(None),) * dim + (where,)] += part
-    if out is None:
-        out = module.zeros((*x.shape[:dim], linear.count, *x.shape[dim + 1 :]), x.dtype)
+            out = part
+        else:
+            out[(*before, rows if isinstance(rows, slice) else move(rows, there))] += part
     return out

@@ -12,6 +12,7 @@ import pytest
 
 import lepton
 from lepton import nn
+from lepton.autograd.ops.mesh import MeshSum
 from lepton.backend.injection import MESH_SUM, inject
 from lepton.errors import ArgumentError
 
@@ -167,3 +168,11 @@ def test_converting_a_model_keeps_its_tensors() -> None:
     assert list(before) == list(model.state_dict())
     bare = nn.SyncBatchNorm.convert_sync_batchnorm(nn.BatchNorm1d(2, affine=False, track_running_stats=False))
     assert bare.weight is bare.bias is bare.running_mean is None
+
+
+def test_without_a_mesh_a_sum_is_the_array_itself() -> None:
+    x = lepton.tensor([1.0, 2.0], requires_grad=True)
+    out = MeshSum()(x)
+    out.backward(lepton.tensor([3.0, 4.0]))
+    assert (out.tolist(), x.grad.tolist()) == ([1.0, 2.0], [3.0, 4.0])
+    assert not np.shares_memory(out.detach().numpy(), x.detach().numpy())

@@ -87,7 +87,7 @@ def between(spacing: Spacing, taps: int, kind: Any) -> LinearMap | None:
 
 
 def _neighbours(spacing: Spacing, taps: int, kind: Any) -> tuple[Any, Any]:
-    """The places and weights of :func:`between`, each (taps, count)."""
+    """The places and weights of :func:`between`, each (taps, results)."""
     at, last = spacing.places(kind), spacing.length - 1
     if taps == 2:
         at = np.maximum(at, kind(0))
