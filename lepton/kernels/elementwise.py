@@ -11,7 +11,7 @@ from typing import Any
 
 from lepton.backend.devices import xp
 from lepton.kernels import special
-from lepton.kernels.piecewise import blocked, widened
+from lepton.kernels.piecewise import blocked, horner, widened
 from lepton.kernels.registry import kernel
 from lepton.kernels.selection import masked
 
@@ -93,10 +93,32 @@ def silu_backward(g: Any, x: Any) -> Any:
     return g * (s * (1 + x * (1 - s)))
 
 
+# log(1 + s)/s on [0, 1], interpolated at Chebyshev points, highest power first: 8e-10 off.
+LOG1P_32 = (
+    0.0019866965854633063,
+    -0.013187826522254843,
+    0.04100657359565434,
+    -0.08188040911085445,
+    0.12377995858117835,
+    -0.16087623004481436,
+    0.19885820283516095,
+    -0.2498649645913115,
+    0.333324975434978,
+    -0.4999997949138987,
+    0.999999999155682,
+)
+
+
 def _log1p_of_decay(x: Any) -> Any:
-    """log(1 + e^−|x|), ten times faster than NumPy's log1p: log u plus what u = 1 + e^−|x| lost by rounding, over u."""
+    """log(1 + s), s = e^−|x|, ten times faster than NumPy's log1p.
+
+    In single precision, where NumPy's logarithm is up to 4 ULP off, s times a polynomial; in double log u plus what
+    u = 1 + s lost by rounding, over u.
+    """
     module = xp(x)
     small = module.exp(-module.abs(x))
+    if x.dtype.itemsize == 4:
+        return small * horner(LOG1P_32, small)
     total = 1 + small
     lost = small - (total - 1)
     return module.log(total) + lost / total

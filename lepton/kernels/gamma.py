@@ -352,19 +352,20 @@ _BERNOULLI = tuple(  # B₂ⱼ/(2j)! for 2j = 24, 22, …, 2
 
 
 def _zeta_positive(q: Any, s: Any) -> Any:
-    """ζ(s, q) for s > 1 and q > 0: Σ_{k<n} 1/(q + k)ˢ + e⁻ˢ·(e/(s − 1) + ½ + Σⱼ B₂ⱼ/(2j)!·s(s + 1)…(s + 2j − 2)/e²ʲ⁻¹).
+    """ζ(s, q) for s > 1, q > 0: Σ_{k<n} 1/(q + k)ˢ + e¹⁻ˢ/(s − 1) + e⁻ˢ·(½ + Σⱼ B₂ⱼ/(2j)!·s(s + 1)…(s + 2j − 2)/e²ʲ⁻¹).
 
     e = q + n. What the formula leaves out is below 1e-17 of the result for every s.
     """
     module = xp(q)
+    integral = (q + _DIRECT) ** (1 - s)
     inverse = 1 / (q + _DIRECT)
-    last = (q + _DIRECT) ** -s
+    last = integral * inverse
     order = module.where(last > 0, s, 2.0)  # where the last term is 0, what it is multiplied with must not be ∞
     correction = module.zeros_like(last)
     for place, factor in enumerate(_BERNOULLI):
         j = 2 * (len(_BERNOULLI) - place)
         correction = factor + correction * ((order + j) * inverse) * ((order + (j - 1)) * inverse)
-    total = last * (0.5 + correction * order * inverse) + last / ((order - 1) * inverse)
+    total = last * (0.5 + correction * order * inverse) + integral / (s - 1)
     for k in range(_DIRECT - 1, -1, -1):
         total += (q + k) ** -s
     return total

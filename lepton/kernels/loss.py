@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lepton.backend.devices import Array, xp
 from lepton.kernels.indexing import open_grid
-from lepton.kernels.reduction import widen
+from lepton.kernels.reduction import log_total_exp, widen
 from lepton.kernels.registry import kernel
 
 
@@ -39,9 +39,11 @@ def softmax_backward(g: Array, p: Array, axis: int) -> Array:
 @kernel
 def log_softmax(x: Array, axis: int) -> Array:
     """l = x − max x − log Σ e^(x − max x) along ``axis``."""
-    module = xp(x)
-    out = _shifted(x, axis)
-    out -= module.log(module.exp(out).sum(axis=axis, keepdims=True))
+    if not x.size:
+        return x.copy()
+    wide = widen(x)
+    out, total = log_total_exp(wide, wide.max(axis=axis, keepdims=True), axis)
+    out -= total
     return out.astype(x.dtype, copy=False)
 
 

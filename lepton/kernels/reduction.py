@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from lepton.backend.devices import Array, xp
+from lepton.kernels.piecewise import BLOCK
 from lepton.kernels.registry import kernel
+from lepton.kernels.selection import masked
 
 add_up: Callable[..., Any] = np.add.reduce
 
@@ -49,3 +51,51 @@ def two_norm(x: Array, axes: tuple[int, ...] | None, keepdims: bool) -> Array:
     scale = xp(x).where((peak > 0) & (peak < math.inf), peak, xp(x).ones_like(peak))
     ratio = x / scale
     return total(ratio * ratio, axes, keepdims) ** 0.5 * scale.reshape(squares.shape)
+
+
+@kernel
+def log_total_exp(x: Array, peak: Array, axes: int | tuple[int, ...] | None) -> tuple[Array, Array]:
+    """x − peak, and log Σ e^(x − peak) over ``axes``, where ``peak`` and the logarithm have length one.
+
+    ``x`` is float32 or float64, ``peak`` its maxima, which may be replaced where they are infinite.
+    """
+    module = xp(x)
+    shifted = x - peak
+    sums = module.exp(shifted).sum(axis=axes, keepdims=True, dtype="float64")
+    found = module.log(sums)
+    short = module.flatnonzero(sums < (1.25 if x.dtype.itemsize == 4 else 4.0))
+    if short.size:
+        _correct(found.reshape(-1), short, x, peak, axes)
+    return shifted, found.astype(x.dtype, copy=False)
+
+
+def _correct(found: Array, short: Array, x: Array, peak: Array, axes: int | tuple[int, ...] | None) -> None:
+    """Compute anew those sums' logarithms that stand at the places ``short``, a stretch at a time."""
+    module, all_axes = xp(x), tuple(range(x.ndim))
+    reduced = all_axes if axes is None else (axes % x.ndim,) if isinstance(axes, int) else tuple(sorted(axes))
+    side = 0 if reduced == all_axes[x.ndim - len(reduced) :] else 1  # of a matrix, the one along which the sums lie
+    if side == 0:
+        terms, peaks = x.reshape(found.size, -1), peak.reshape(-1, 1)
+    else:
+        terms = module.moveaxis(x, reduced, all_axes[: len(reduced)]).reshape(-1, found.size)
+        peaks = peak.reshape(1, -1)
+    step = max(1, BLOCK * found.size // x.size) if type(x) is np.ndarray else short.size
+    for start in range(0, short.size, step):
+        here = short[start : start + step]
+        chosen = [module.take(each, here, axis=side) for each in (terms, peaks)]
+        found[here] = _log_little_more(*chosen, axis=1 - side)
+
+
+def _log_little_more(x: Array, peak: Array, axis: int) -> Array:
+    """log Σ e^(x − peak) along ``axis`` where the sum is little more than the 1 of the peak.
+
+    The logarithm has the digits of that little. So the ones are left out of the sum, and each other term gets back what
+    x − peak lost by rounding (D. E. Knuth's way), which the exponential makes larger than a last digit.
+    """
+    module = xp(x)
+    shifted = x - peak
+    terms = module.exp(shifted)
+    taken = shifted - x
+    lost = (x - (shifted - taken)) - (peak + taken)
+    rest = masked(terms + terms * lost, (shifted < 0) & (terms > 0)).sum(axis=axis, dtype="float64")
+    return module.log1p(rest + ((shifted == 0).sum(axis=axis) - 1))

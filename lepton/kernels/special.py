@@ -1,6 +1,6 @@
 """Special functions in NumPy's own operations: the error function, the normal distribution function, their relatives.
 
-erf x = x·P(x²) for |x| < ¾, and beyond, with a = |x| and t = (a − k) / (a + k),
+erf x = x·P(x²) for |x| < 1 (¾ where the result is 1 less it), and beyond, with a = |x| and t = (a − k) / (a + k),
 erfc a = e^−a²·Q(t) / (a + k), erf a = 1 − erfc a, erf(−a) = −erf a, erfc(−a) = 2 − erfc a.
 P and Q interpolate erf(x)/x and e^a²·erfc(a)·(a + k) at Chebyshev points, with 60 digits; what they leave out is
 below 3e-18 in double and 5e-9 in single precision. (The form with t is Schonfelder's, Math. Comp. 32 (1978) 1232.)
@@ -24,16 +24,18 @@ from lepton.kernels.selection import choose
 
 # Highest power first.
 _SMALL_64 = (
-    1.1472499701094691e-08,
-    -1.5940066854661717e-07,
-    1.643068417974155e-06,
-    -1.4924196305569617e-05,
-    0.00012055289567541706,
-    -0.0008548326188759752,
-    0.005223977615420539,
-    -0.026866170644428485,
-    0.11283791670952596,
-    -0.37612638903183715,
+    5.957176147748911e-11,
+    -1.1372848856791674e-09,
+    1.4659775274047436e-08,
+    -1.6350312701054695e-07,
+    1.6461000484121368e-06,
+    -1.4925595266831182e-05,
+    0.0001205533111164271,
+    -0.000854832698083379,
+    0.0052239776248180145,
+    -0.026866170645076792,
+    0.11283791670954879,
+    -0.3761263890318375,
     1.1283791670955126,
 )
 _LARGE_64 = (
@@ -62,12 +64,13 @@ _LARGE_64 = (
     1.0740069070883398,
 )
 _SMALL_32 = (
-    -0.0006756479568680047,
-    0.005115332112532226,
-    -0.026835114568609705,
-    0.11283386538414544,
-    -0.37612619469437675,
-    1.1283791655787516,
+    7.875875062685488e-05,
+    -0.000801686428716587,
+    0.005189087423433974,
+    -0.026854212010626412,
+    0.11283594715160218,
+    -0.37612626666720334,
+    1.1283791658483509,
 )
 _LARGE_32 = (
     -0.00043644576486841734,
@@ -110,6 +113,7 @@ _REST_64 = (
 )
 
 _JOINT = 0.75
+_ERF_JOINT = 1.0
 
 
 def _scaled_erfc(a: Any, k: float, large: tuple[float, ...]) -> Any:
@@ -127,10 +131,10 @@ def erf(x: Any) -> Any:
     single = x.dtype.itemsize == 4
     small, large, k, far = (_SMALL_32, _LARGE_32, 2.0, 10.0) if single else (_SMALL_64, _LARGE_64, 3.0, 26.0)
     a = module.abs(x)
-    near = module.minimum(a, _JOINT)
-    outer = module.minimum(module.maximum(a, _JOINT), far)
+    near = module.minimum(a, _ERF_JOINT)
+    outer = module.minimum(module.maximum(a, _ERF_JOINT), far)
     outer = 1 - module.exp(-(outer * outer)) * _scaled_erfc(outer, k, large)
-    return choose(x * horner(small, near * near), module.copysign(outer, x), a < _JOINT)
+    return choose(x * horner(small, near * near), module.copysign(outer, x), a < _ERF_JOINT)
 
 
 def _gauss(a: Any, factor: float) -> Any:

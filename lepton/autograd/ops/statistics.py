@@ -17,7 +17,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
-from lepton.kernels.reduction import total, two_norm, widen
+from lepton.kernels.reduction import log_total_exp, total, two_norm, widen
 
 __all__ = ["logsumexp", "norm", "std", "var"]
 
@@ -214,8 +214,8 @@ class LogSumExp(Reduction):
             return module.log(total(wide, self.axes, self.keepdim)).astype(x.dtype, copy=False)
         peak = wide.max(axis=self.axes, keepdims=True)
         peak = module.where(module.isfinite(peak), peak, module.zeros_like(peak))
-        sums = total(module.exp(wide - peak), self.axes, self.keepdim)
-        return (module.log(sums) + peak.reshape(sums.shape)).astype(x.dtype, copy=False)
+        found = (log_total_exp(wide, peak, self.axes)[1] + peak).astype(x.dtype, copy=False)
+        return found if self.keepdim else found.squeeze(axis=self.axes)
 
     def backward(self, g: Any, x: Any, out: Any) -> Any:
         shape, axes, keepdim = self.source, self.axes, self.keepdim
