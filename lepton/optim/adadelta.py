@@ -29,7 +29,7 @@ class Adadelta(Optimizer):
         params: parameters or groups. lr: γ, a number or a tensor of one element. rho: ρ. eps: ε. weight_decay: λ.
         foreach: accepted for PyTorch's sake; there is one implementation.
         capturable: must be False, as there are no CUDA graphs. maximize: climb instead of descend.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does; the state too.
 
     Raises:
         ArgumentError: an option is out of range, or cannot be granted.

@@ -28,7 +28,7 @@ class Adagrad(Optimizer):
         params: parameters or groups. lr: γ, a number or a tensor of one element. lr_decay: η. weight_decay: λ.
         initial_accumulator_value: what s begins with. eps: ε. maximize: climb instead of descend.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does; the state too.
 
     Raises:
         ArgumentError: an option is out of range.

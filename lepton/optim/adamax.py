@@ -30,7 +30,7 @@ class Adamax(Optimizer):
         weight_decay: λ. maximize: climb instead of descend.
         foreach: accepted for PyTorch's sake; there is one implementation.
         capturable: must be False, as there are no CUDA graphs.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does; the state too.
 
     Raises:
         ArgumentError: an option is out of range, or cannot be granted.

@@ -29,7 +29,7 @@ class ASGD(Optimizer):
         params: parameters or groups. lr: γ, a number or a tensor of one element. lambd: Λ. alpha: α.
         t0: t₀, the step at which averaging begins. weight_decay: λ.
         foreach: accepted for PyTorch's sake; there is one implementation. maximize: climb instead of descend.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does, though ``lr`` has no gradient.
         capturable: must be False, as there are no CUDA graphs.
 
     Raises:

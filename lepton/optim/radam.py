@@ -33,7 +33,7 @@ class RAdam(Optimizer):
         decoupled_weight_decay: θ ← θ·(1 − γλ) before each step, as AdamW does. maximize: climb instead of descend.
         foreach: accepted for PyTorch's sake; there is one implementation.
         capturable: must be False, as there are no CUDA graphs.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does; the state too.
 
     Raises:
         ArgumentError: an option is out of range, or cannot be granted.

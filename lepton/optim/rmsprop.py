@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
         momentum: μ. centered: divide by an estimate of the gradient's standard deviation.
         capturable: must be False, as there are no CUDA graphs.
         foreach: accepted for PyTorch's sake; there is one implementation. maximize: climb instead of descend.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does; the state too.
 
     Raises:
         ArgumentError: an option is out of range, or cannot be granted.

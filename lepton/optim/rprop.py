@@ -21,7 +21,7 @@ class Rprop(Optimizer):
         params: parameters or groups. lr: the first step size, a number or a tensor of one element.
         etas: (η₋, η₊). step_sizes: (Γmin, Γmax). capturable: must be False, as there are no CUDA graphs.
         foreach: accepted for PyTorch's sake; there is one implementation. maximize: climb instead of descend.
-        differentiable: record the step on the graph, see :class:`lepton.optim.Adam`.
+        differentiable: record the step on the graph, as :class:`SGD` does, though ``lr`` has no gradient.
 
     Raises:
         ArgumentError: an option is out of range, or cannot be granted.

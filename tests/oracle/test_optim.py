@@ -14,6 +14,7 @@ import torch
 
 import lepton
 
+LIBRARIES = (lepton, torch)
 STEPS = 100
 TOLERANCE = 1e-9
 SHAPES: tuple[tuple[int, ...], ...] = ((4, 3), (5,), ())
@@ -164,28 +165,46 @@ def test_wishes_about_the_implementation_change_nothing(name: str, options: Opti
 @pytest.mark.parametrize("options", [{}, {"d": 3.0, "maximize": True}], ids=label)
 def test_adafactor_on_stacks_of_matrices(options: Options) -> None:
     shapes = ((2, 3, 4), (1, 5), (3, 1, 2, 2))
-    ours, theirs = (Run(library, "Adafactor", options, shapes=shapes) for library in (lepton, torch))
+    ours, theirs = (Run(library, "Adafactor", options, shapes=shapes) for library in LIBRARIES)
     compare(ours, theirs, STEPS, TOLERANCE)
 
 
 @pytest.mark.parametrize("options", MUON, ids=label)
 def test_muon_to_the_precision_of_bfloat16(options: Options) -> None:
     shapes = ((4, 3), (6, 9), (10, 10))
-    ours, theirs = (Run(library, "Muon", options, shapes=shapes) for library in (lepton, torch))
+    ours, theirs = (Run(library, "Muon", options, shapes=shapes) for library in LIBRARIES)
     compare(ours, theirs, STEPS, 1e-4)
 
 
 @pytest.mark.parametrize("name", EVERY_NAME)
 def test_steps_in_float32(name: str) -> None:
     shapes = ((4, 3), (6, 9), (3, 3)) if name == "Muon" else SHAPES
-    ours, theirs = (Run(library, name, {}, "float32", shapes) for library in (lepton, torch))
+    ours, theirs = (Run(library, name, {}, "float32", shapes) for library in LIBRARIES)
     compare(ours, theirs, STEPS, 1e-4)
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("float16", 4e-3), ("bfloat16", 3e-2)])
+@pytest.mark.parametrize("name", EVERY_NAME)
+def test_steps_in_half_precision(name: str, kind: str, tolerance: float) -> None:
+    found = []
+    for library in LIBRARIES:
+        rng = np.random.default_rng(0)
+        dtype = getattr(library, kind)
+        parameter = library.tensor(rng.standard_normal((3, 4))).to(dtype).requires_grad_()
+        options = {"eps": 1e-4} if "Adam" in name or name == "RMSprop" else {}
+        optimizer = getattr(library.optim, name)([parameter], lr=0.01, **options)
+        for _ in range(10):
+            parameter.grad = library.tensor(rng.standard_normal((3, 4))).to(dtype)
+            optimizer.step()
+        assert parameter.dtype is dtype
+        found.append(host(parameter.to(library.float64)))
+    np.testing.assert_allclose(found[0], found[1], rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", [*OPTIONS])
 def test_a_rate_in_a_float32_tensor(name: str) -> None:
     runs = []
-    for library in (lepton, torch):
+    for library in LIBRARIES:
         run = Run(library, name, {})
         run.optimizer.param_groups[0]["lr"] = library.tensor(0.01)
         runs.append(run)
@@ -249,7 +268,7 @@ def minimized(library: Any, options: Options, loss_of: Any, state: Any = None) -
 @pytest.mark.parametrize("loss_of", [valley, bowl, waves])
 @pytest.mark.parametrize("options", LBFGS, ids=label)
 def test_lbfgs(options: Options, loss_of: Any) -> None:
-    (ours, our_state), (theirs, their_state) = (minimized(each, options, loss_of) for each in (lepton, torch))
+    (ours, our_state), (theirs, their_state) = (minimized(each, options, loss_of) for each in LIBRARIES)
     for mine, torchs in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, torchs, rtol=1e-7, atol=1e-8)
     assert list(our_state["state"][0]) == list(their_state["state"][0])
@@ -265,12 +284,12 @@ def test_lbfgs(options: Options, loss_of: Any) -> None:
 
 @pytest.mark.parametrize("name", [*EVERY_NAME, "LBFGS"])
 def test_arguments_defaults_and_text_are_the_same(name: str) -> None:
-    kinds = [getattr(library.optim, name) for library in (lepton, torch)]
+    kinds = [getattr(library.optim, name) for library in LIBRARIES]
     ours, theirs = (list(inspect.signature(kind.__init__).parameters.values()) for kind in kinds)
     assert [(each.name, each.kind, each.default) for each in ours] == [
         (each.name, each.kind, each.default) for each in theirs
     ]
-    made = [getattr(library.optim, name)([library.zeros(2, 2, requires_grad=True)]) for library in (lepton, torch)]
+    made = [getattr(library.optim, name)([library.zeros(2, 2, requires_grad=True)]) for library in LIBRARIES]
     assert list(made[0].defaults.items()) == list(made[1].defaults.items())
     assert repr(made[0]) == repr(made[1])
 
@@ -288,7 +307,7 @@ LAYOUTS: list[Case] = [
 @pytest.mark.parametrize(("name", "options"), LAYOUTS, ids=label)
 def test_the_state_has_pytorchs_layout(name: str, options: Options) -> None:
     states = []
-    for library in (lepton, torch):
+    for library in LIBRARIES:
         run = Run(library, name, options)
         for _ in range(4):
             run.step()
@@ -422,7 +441,7 @@ def derived(library: Any, name: str, options: Options) -> tuple[Any, list[Any]]:
 
 @pytest.mark.parametrize(("name", "options"), DIFFERENTIABLE, ids=label)
 def test_the_derivative_of_a_step(name: str, options: Options) -> None:
-    (ours, our_gradients), (theirs, their_gradients) = (derived(each, name, options) for each in (lepton, torch))
+    (ours, our_gradients), (theirs, their_gradients) = (derived(each, name, options) for each in LIBRARIES)
     np.testing.assert_allclose(ours, theirs, rtol=1e-12)
     for mine, torchs in zip(our_gradients, their_gradients, strict=True):
         expected = np.zeros(5) if torchs is None else host(torchs)
@@ -432,7 +451,7 @@ def test_the_derivative_of_a_step(name: str, options: Options) -> None:
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_the_derivative_by_the_options(name: str) -> None:
     found = []
-    for library in (lepton, torch):
+    for library in LIBRARIES:
         chosen = {"lr": library.tensor(0.1, dtype=library.float64, requires_grad=True)}
         if name == "SGD":
             chosen["weight_decay"] = library.tensor(0.2, dtype=library.float64, requires_grad=True)
@@ -540,7 +559,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
 def test_parameters_that_pytorch_refuses(parameters: Any) -> None:
-    ours, theirs = (refusal(library, "SGD", {}, parameters) for library in (lepton, torch))
+    ours, theirs = (refusal(library, "SGD", {}, parameters) for library in LIBRARIES)
     assert isinstance(ours, type(theirs))
 
 
@@ -559,7 +578,7 @@ def test_lbfgs_takes_one_group_only() -> None:
 
 def test_named_parameters_through_a_state() -> None:
     states = []
-    for library in (lepton, torch):
+    for library in LIBRARIES:
         optimizer = library.optim.SGD(named(library), lr=0.5)
         state = optimizer.state_dict()
         state["param_groups"][0]["param_names"] = ["c", "d"]
@@ -571,7 +590,7 @@ def test_named_parameters_through_a_state() -> None:
 
 
 def test_a_parameter_twice_in_a_group_is_warned_about() -> None:
-    for library in (lepton, torch):
+    for library in LIBRARIES:
         shared = library.ones(1, requires_grad=True)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
