@@ -42,9 +42,10 @@ NUMBERS += tuple(str(each).encode() for each in SIZES)
 WORDS = (b"NaN", b"Infinity", b"-Infinity", b"true", b"false", b"null", b"nul", b"[]", b"{}", b'""', b"\xff", b'"\xff"')
 STRINGS = (b'"\\ud800"', b'"\\u0000"', b'"__metadata__"', b'"dtype"', b'"shape"', b'"data_offsets"', b'"lepton.root"')
 DTYPES = tuple(f'"{each}"'.encode() for each in ("F64", "F32", "F16", "BF16", "I8", "U64", "BOOL", "F8_E4M3", "C64"))
+LONG = (b'"0x' + b"f" * 5000 + b'"', b'{"$int":"0x' + b"f" * 5000 + b'"}', b'"' + b"\x7f" * 100_000 + b'"')
 TAGS = tuple(f'"{each}"'.encode() for each in (*tree._DECODERS, "$new", "$", "requires_grad", "0x10", "inf", "float32"))
 PUNCTUATION = (b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b" ", b"\x00")
-PIECES = NUMBERS + WORDS + STRINGS + DTYPES + TAGS + PUNCTUATION
+PIECES = NUMBERS + WORDS + STRINGS + LONG + DTYPES + TAGS + PUNCTUATION
 
 
 def file_of(obj: Any) -> bytes:

@@ -22,6 +22,7 @@ from lepton.backend.floats import restore, silence
 from lepton.errors import AnomalyError, ArgumentError, ArgumentTypeError, GradError, ShapeError
 
 _claiming = threading.Lock()
+_accumulating = threading.RLock()  # reentrant: the garbage collector may run somebody's backward at any moment
 
 
 def backward(
@@ -402,20 +403,21 @@ def _finish_leaf(work: _Run, leaf: Tensor, g: Any, owned: bool, found: list[Any]
 
 def _add_to_grad(leaf: Tensor, g: Any, owned: bool, create_graph: bool) -> None:
     """Accumulate into ``.grad``, which never aliases another gradient, a saved array or a read-only broadcast."""
-    held = leaf._grad
-    if isinstance(g, Tensor):
-        if create_graph:
-            leaf._grad = g.clone() if held is None else held + g
-            return
-        g, owned = g._data, False
-    if held is None:
-        leaf._grad = Tensor(g if owned else _own_copy(g))
-    elif held._needs:
-        leaf._grad = Tensor(as_array(held._data + g))
-    else:
-        held._data += g
-        if held._cell is not None:
-            held._cell[0] += 1
+    with _accumulating:  # several threads may share a leaf, and none of their gradients is to be lost
+        held = leaf._grad
+        if isinstance(g, Tensor):
+            if create_graph:
+                leaf._grad = g.clone() if held is None else held + g
+                return
+            g, owned = g._data, False
+        if held is None:
+            leaf._grad = Tensor(g if owned else _own_copy(g))
+        elif held._needs:
+            leaf._grad = Tensor(as_array(held._data + g))
+        else:
+            held._data += g
+            if held._cell is not None:
+                held._cell[0] += 1
 
 
 def _own_copy(array: Any) -> Any:

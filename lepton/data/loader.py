@@ -13,7 +13,7 @@ import functools
 import itertools
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -163,25 +163,27 @@ class DataLoader(Generic[T_co]):
 
         Raises:
             ArgumentError: it is not what :meth:`state_dict` gives, or is of a loader with other batches.
-                RandomError: a generator's state in it is damaged. Nothing is changed then.
+                RandomError: a generator's state in it is damaged. ArgumentTypeError: that state is not made of bytes.
+                Nothing is changed then.
         """
-        if set(state_dict) != {"generators", "batches", "length"}:
-            raise ArgumentError(f"this is no state of a DataLoader: its keys are {sorted(map(str, state_dict))}")
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"generators", "batches", "length"}:
+            found = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
+            raise ArgumentError(f"this is no state of a DataLoader, a dict of generators, batches and length: {found}")
         generators, batches, length = state_dict["generators"], state_dict["batches"], state_dict["length"]
         if length != _length_of(self):
             raise ArgumentError(
-                f"the state is of a DataLoader with {length} batches, and this one has {_length_of(self)}: the dataset "
-                "or the batch size is another one"
+                f"the state is of a DataLoader with {length!r} batches, and this one has {_length_of(self)}: the "
+                "dataset or the batch size is another one"
             )
         most = math.inf if length is None else length
-        if batches is not None and not (isinstance(batches, int) and 0 <= batches <= most):
+        if batches is not None and not (type(batches) is int and 0 <= batches <= most):
             raise ArgumentError(
                 f"the state of the DataLoader is damaged: it stands after batch {batches!r} of {length}"
             )
-        if len(generators) != len(self._generators()):
+        if not isinstance(generators, (list, tuple)) or len(generators) != len(self._generators()):
+            count = len(generators) if isinstance(generators, (list, tuple)) else type(generators).__name__
             raise ArgumentError(
-                f"the state is of a DataLoader with {len(generators)} generators, and this one has "
-                f"{len(self._generators())}"
+                f"the state is of a DataLoader with {count} generators, and this one has {len(self._generators())}"
             )
         for state in generators:
             random.Generator().set_state_bytes(state)

@@ -10,7 +10,7 @@ from typing import Any
 from lepton.backend import devices
 from lepton.errors import ArgumentTypeError, CheckpointError
 from lepton.io import atomic, container, tree
-from lepton.io.strict import damaged
+from lepton.io.strict import damaged, shorten
 
 _WANTED = frozenset((tree.VERSION_KEY, tree.ROOT_KEY))
 
@@ -97,8 +97,8 @@ def _contents(reader: container.Reader, device: devices.device) -> Any:
     if metadata.get(tree.VERSION_KEY) != tree.VERSION or tree.ROOT_KEY not in metadata:
         version = metadata.get(tree.VERSION_KEY)
         raise CheckpointError(
-            f"its tree is of version {version!r}, and this version of Lepton reads {tree.VERSION!r}; update Lepton, or "
-            "read the tensors alone with safetensors.numpy.load_file"
+            f"its tree is of version {shorten(version)}, and this version of Lepton reads {tree.VERSION!r}; "
+            "update Lepton, or read the tensors alone with safetensors.numpy.load_file"
         )
     made = tree.decode(metadata.pop(tree.ROOT_KEY), reader, device)
     unread = reader.unread()

@@ -20,6 +20,7 @@ from lepton.io import strict
 from lepton.io.strict import damaged, shorten
 
 MAX_HEADER = 16 << 20
+LONGEST_NAME = 1 << 12  # bytes, with its quotes
 METADATA = "__metadata__"
 
 _NUMPY_NAMES = {
@@ -41,7 +42,6 @@ _TYPES = {numpy_name: name for name, numpy_name in _NUMPY_NAMES.items()}
 _ITEMSIZE = {name: 2 if name == "BF16" else np.dtype(numpy_name).itemsize for name, numpy_name in _NUMPY_NAMES.items()}
 
 _MOST_DIMENSIONS = 64  # NumPy's limit
-_LONGEST_NAME = 1 << 12
 _LONGEST_ENTRY = 1 << 13
 _ENTRY_COST = 600  # bytes that an entry, its array and its places in dicts take; a test holds it against CPython
 _KEY_COST = 4096  # a key of the metadata takes far less, but files have a handful, and thousands would only cost time
@@ -153,7 +153,7 @@ def _decode_string(token: bytes) -> str:
 
 
 def _decode_name(token: bytes) -> str:
-    if len(token) > _LONGEST_NAME:
+    if len(token) > LONGEST_NAME:
         raise damaged(f"its header has a name of {len(token)} bytes")
     name = _decode_string(token)
     if not name.isprintable():
@@ -307,7 +307,7 @@ class Reader:
     def _entry(self, name: str) -> Entry:
         entry = self.header.entries.get(name)
         if entry is None:
-            raise damaged(f"it refers to tensor {name!r}, which it does not hold")
+            raise damaged(f"it refers to tensor {shorten(name)}, which it does not hold")
         if name in self._blobs:
             raise damaged(f"tensor {name!r} is used as bytes and once more")
         return entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -56,10 +57,24 @@ def duplicate_key(keys: Iterable[Any]) -> CheckpointError:
     return damaged(f"duplicate key {shorten(twice)} in its JSON")
 
 
+class _Brief(reprlib.Repr):
+    """Writes a few items of what is long, so that no text in between is ever as large as the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict, self.maxstring = 3, 16, 16, 16, 100
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if x.bit_length() <= 128 else f"<int of {x.bit_length()} bits>"  # Python refuses long ones
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        return f"<{type(x).__name__}>" if hasattr(type(x), "__len__") else repr(x)
+
+
 def shorten(value: Any) -> str:
-    """``value`` as errors show it: a hostile file does not get to fill the screen."""
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}… ({len(text)} characters)"
+    """``value`` as errors show it: a hostile file gets to fill neither the screen nor the memory."""
+    text = _Brief().repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _integer(token: str) -> int | float:

@@ -161,6 +161,11 @@ class _Encoder:
         while name in self._names:
             count += 1
             name = f"{plain}~{count}"
+        if len(json.dumps(name, ensure_ascii=False).encode()) > container.LONGEST_NAME:
+            raise CheckpointError(
+                f"can't save {_at(path)}: its name would take more than {container.LONGEST_NAME} bytes; "
+                "give the keys on the way to it shorter names"
+            )
         self._names.add(name)
         return name
 
@@ -190,7 +195,7 @@ def _join(path: str, key: Any) -> str:
 
 
 def _at(path: str) -> str:
-    return f"what is at {path!r}" if path else "it"
+    return f"what is at {shorten(path)}" if path else "it"
 
 
 def _number_of(scalar: np.generic) -> bool | int | float:

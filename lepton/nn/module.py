@@ -509,8 +509,9 @@ class Module:
             ``(missing_keys, unexpected_keys)``.
 
         Raises:
-            StateDictError: a key is missing or unexpected (if ``strict``), a shape differs, or a value is no tensor.
-            ArgumentTypeError: ``state_dict`` is no mapping.
+            StateDictError: a key is missing or unexpected (if ``strict``), a shape differs, a value is no tensor, or
+                the versions that the state carries are no numbers.
+            ArgumentTypeError: ``state_dict`` is no mapping, or a key of it no string.
         """
         return module_state.load_into(self, state_dict, strict, assign)
 

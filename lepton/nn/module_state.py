@@ -117,6 +117,9 @@ class Plan:
             for target, source in self.copies:
                 copy_(target, source)
         for module, name, value in self.replacements:
+            replaced = module._parameters.get(name)
+            if replaced is not None:
+                value.requires_grad_(replaced.requires_grad)
             setattr(module, name, value)
 
 
@@ -124,12 +127,15 @@ def load_into(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: 
     """Load a state into a module and everything in it, or change nothing and raise.
 
     Raises:
-        ArgumentTypeError: ``state_dict`` is no mapping. StateDictError: a key is missing or unexpected (if ``strict``),
-            a shape differs, or a value is no tensor.
+        ArgumentTypeError: ``state_dict`` is no mapping, or a key of it no string. StateDictError: a key is missing or
+            unexpected (if ``strict``), a shape differs, a value is no tensor, or the versions in it are no numbers.
     """
     if not isinstance(state_dict, Mapping):
         raise ArgumentTypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-    metadata = getattr(state_dict, "_metadata", None) or {}
+    for key in state_dict:
+        if not isinstance(key, str):
+            raise ArgumentTypeError(f"the keys of a state_dict are names, but this one has the key {key!r}")
+    metadata = _versions(state_dict)
     keys = IncompatibleKeys([], [])
     messages: list[str] = []
     plan = Plan()
@@ -148,6 +154,18 @@ def load_into(module: Any, state_dict: Mapping[str, Any], strict: bool, assign: 
     if not fits:
         plan.carry_out()
     return keys
+
+
+def _versions(state_dict: Any) -> Mapping[str, Mapping[str, Any]]:
+    """The metadata that a state_dict carries beside its keys: for each module its version."""
+    metadata = getattr(state_dict, "_metadata", None) or {}
+    if isinstance(metadata, Mapping) and all(isinstance(own, Mapping) for own in metadata.values()):
+        versions = [own.get("version") for own in metadata.values()]
+        if all(each is None or isinstance(each, int) for each in versions):
+            return metadata
+    raise StateDictError(
+        f"the _metadata of the state_dict is damaged: {metadata!r} does not map names to {{'version': number}}"
+    )
 
 
 def _visit(
@@ -267,8 +285,8 @@ def _plan_tensor(
                 check_writable(target)
             plan.copies.append((target, value))
         elif isinstance(target, Parameter):
-            new = value if isinstance(value, Parameter) else Parameter(value, requires_grad=target.requires_grad)
-            plan.replacements.append((module, name, new.requires_grad_(target.requires_grad)))
+            made = Parameter(value, requires_grad=target.requires_grad)  # refuses what can't require a gradient
+            plan.replacements.append((module, name, value if isinstance(value, Parameter) else made))
         else:
             plan.replacements.append((module, name, value))
     except LeptonError as error:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import lepton
-from lepton.autograd import grad
+from lepton.autograd import engine, grad
 from lepton.errors import AnomalyError, GradError, ShapeError, VersionError
 
 
@@ -197,6 +197,29 @@ def test_two_threads_cannot_both_use_up_one_graph():
         for each in threads:
             each.join()
         assert sorted(outcomes) == ["done", "refused"]
+
+
+def test_threads_that_share_a_leaf_lose_no_gradient(monkeypatch):
+    x = leaf(1, 2)
+    copying, may_go_on = threading.Event(), threading.Event()
+    own_copy = engine._own_copy
+
+    def slow_copy(array):
+        if threading.current_thread() is first:  # it has seen that there is no gradient yet
+            copying.set()
+            assert may_go_on.wait(10)
+        return own_copy(array)
+
+    monkeypatch.setattr(engine, "_own_copy", slow_copy)
+    first, second = (threading.Thread(target=x.sum().backward) for _ in range(2))
+    first.start()
+    assert copying.wait(10)
+    second.start()
+    second.join(0.1)
+    may_go_on.set()
+    for each in (first, second):
+        each.join()
+    assert x.grad.tolist() == [2, 2]
 
 
 def test_an_exception_in_backward_leaves_the_rest_usable():

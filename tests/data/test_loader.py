@@ -370,14 +370,20 @@ def test_states_that_do_not_fit_change_nothing() -> None:
     pass_ = iter(loader)
     next(pass_)
     good = loader.state_dict()
-    wrong: list[dict[str, Any]] = [
+    wrong: list[Any] = [
+        None,
+        ["generators", "batches", "length"],
         {},
         {**good, "more": 1},
         {**good, "batches": -1},
         {**good, "batches": "2"},
         {**good, "batches": 4},
+        {**good, "batches": True},
         {**good, "length": 5},
+        {**good, "length": "3"},
         {**good, "generators": good["generators"] * 2},
+        {**good, "generators": None},
+        {**good, "generators": {0: good["generators"][0]}},
     ]
     for state in wrong:
         with pytest.raises(ArgumentError):

@@ -301,6 +301,38 @@ def test_memory_stays_within_the_files_size_and_64_mib(kind: str) -> None:
             assert refusal is not None and ("MiB allowed" in refusal or "that are read" in refusal)
 
 
+def tree_as_it_is(root: str, version: str = "1") -> bytes:
+    """A file with that tree, whose characters are not escaped once more."""
+    metadata = {"lepton.tree": version, "lepton.root": root}
+    return file_with(json.dumps({"__metadata__": metadata}, ensure_ascii=False))
+
+
+def long() -> str:
+    """Each of these characters takes one byte in a file, and four where an error shows it."""
+    return "\x7f" * (13 << 20)
+
+
+LARGE = entry("U8", [40 << 20], [0, 40 << 20])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: tree_as_it_is(f'{{"$size":["{long()}"]}}'), id="string"),
+        pytest.param(lambda: tree_as_it_is(f'{{"${long()}":0}}'), id="tag"),
+        pytest.param(lambda: tree_as_it_is(f'{{"a":0,"${long()}":0}}'), id="late tag"),
+        pytest.param(lambda: tree_as_it_is(f'{{"$tensor":"{long()}"}}'), id="name"),
+        pytest.param(lambda: tree_as_it_is("0", version=long()), id="version"),
+        pytest.param(lambda: file_with_tree('{"$tuple":{"$bytes":"a"}}', a=LARGE), id="bytes"),
+    ],
+)
+def test_what_an_error_shows_takes_no_memory(make: Callable[[], bytes]) -> None:
+    data = make()
+    refusal, memory = reading_takes(data)
+    assert refusal is not None and len(refusal) < 1000
+    assert memory < len(data) + (64 << 20)
+
+
 def test_a_blob_can_be_had_once() -> None:
     refused(
         file_with_tree('[{"$bytes":"a"},{"$bytes":"a"}]', a=entry("U8", [2], [0, 2])), "used as bytes and once more"

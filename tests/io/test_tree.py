@@ -81,6 +81,24 @@ def test_trees_that_are_wrong(root: str, match: str) -> None:
     assert len(str(caught.value)) < 1000
 
 
+LONG = '{"$int": "0x' + "f" * 5000 + '"}'  # Python refuses to write so many digits in decimals
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        f'{{"$size": [{LONG}, "a"]}}',
+        f'{{"$tensor": {LONG}}}',
+        f'{{"$scalar": ["float16", {LONG}]}}',
+        f'{{"$dict": [[{LONG}, 1], [{LONG}, 2]]}}',
+        f'{{"$dict": [[[{LONG}], 1]]}}',
+    ],
+)
+def test_a_long_integer_in_what_an_error_shows(root: str) -> None:
+    with pytest.raises(CheckpointError, match="int of 20000 bits"):
+        parse(file_with_tree(root))
+
+
 @pytest.mark.parametrize(
     ("metadata", "match"),
     [

@@ -151,6 +151,37 @@ def test_no_mapping(state: Any) -> None:
         Net().load_state_dict(state)
 
 
+def test_a_failed_load_leaves_what_it_was_given_too() -> None:
+    weight = nn.Parameter(lepton.zeros(2, 3), requires_grad=False)
+    with pytest.raises(StateDictError, match="size mismatch"):
+        Net().load_state_dict({**Net().state_dict(), "lin.weight": weight, "lin.bias": lepton.zeros(7)}, assign=True)
+    assert not weight.requires_grad
+    counts = nn.Parameter(lepton.zeros(2, 3, dtype=lepton.int64), requires_grad=False)
+    net = Net()
+    before = snapshot(net)
+    with pytest.raises(StateDictError, match="only Tensors of floating point dtype can require gradients"):
+        net.load_state_dict({**Net().state_dict(), "lin.weight": counts}, assign=True)
+    assert same(snapshot(net), before)
+
+
+def test_a_key_that_is_no_name() -> None:
+    net = Net()
+    before = snapshot(net)
+    with pytest.raises(ArgumentTypeError, match="this one has the key 3"):
+        net.load_state_dict({**Net().state_dict(), 3: lepton.ones(1)})
+    assert same(snapshot(net), before)
+
+
+@pytest.mark.parametrize("metadata", ["abc", [1], {"": 5}, {"": {"version": "1"}}, {"norm": {"version": [2]}}])
+def test_versions_that_are_damaged(metadata: Any) -> None:
+    net, state = Net(), Net().state_dict()
+    before = snapshot(net)
+    state._metadata = metadata
+    with pytest.raises(StateDictError, match="_metadata of the state_dict is damaged"):
+        net.load_state_dict(state)
+    assert same(snapshot(net), before)
+
+
 def test_a_scalar_may_come_as_one_element() -> None:
     module = nn.Module()
     module.scale = nn.Parameter(lepton.tensor(1.0))
