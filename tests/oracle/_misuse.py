@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,10 +32,12 @@ def misuses(entry: Entry) -> Iterator[Arguments]:
 
 def error_of(function: Any, arguments: Arguments) -> Exception | None:
     """What the call raises, or None."""
-    try:
-        function(*arguments[0], **arguments[1])
-    except Exception as error:  # noqa: BLE001 - which exception it is, is what is compared
-        return error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            function(*arguments[0], **arguments[1])
+        except Exception as error:  # noqa: BLE001 - which exception it is, is what is compared
+            return error
     return None
 
 

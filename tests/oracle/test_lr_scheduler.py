@@ -42,7 +42,8 @@ def by(name: str, **options: Any) -> Make:
         return getattr(schedules, name)(optimizer, **options, **more)
 
     shown = ",".join(f"{key}={value}" for key, value in options.items() if not callable(value))
-    make.__name__ = re.sub(r"<([^<>]|<[^<>]*>)*>", "f", f"{name}({shown})")  # no addresses: a test's name is the same in every run
+    # A test's name is the same in every run: functions without their addresses.
+    make.__name__ = re.sub(r"<([^<>]|<[^<>]*>)*>", "f", f"{name}({shown})")
     return make
 
 

@@ -6,14 +6,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from lepton.autograd.inplace import assign
+from lepton.autograd.inplace import assign, on_graph
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
 from lepton.autograd.ops.activation import check_floating, gelu, hardshrink, logsigmoid, prelu, softplus, tanh
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
-from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import random
 from lepton.backend.devices import device_of, move, xp
@@ -64,7 +63,7 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 def _source(input: Tensor, inplace: bool) -> Any:
     """What to compute from: where the result will be written over the input, a copy of what backward needs of it."""
-    return input.clone() if inplace and STATE.grad_enabled and input.requires_grad else input
+    return input.clone() if inplace and isinstance(input, Tensor) and on_graph(input) else input
 
 
 def _finished(input: Tensor, found: Tensor, inplace: bool) -> Tensor:
