@@ -18,8 +18,8 @@ from lepton.autograd.state import (
 from lepton.autograd.tensor import Tensor
 
 if TYPE_CHECKING:
-    from lepton.autograd import functional as functional
-    from lepton.autograd import graph as graph
+    import lepton.autograd.functional as functional
+    import lepton.autograd.graph as graph
     from lepton.autograd.drawing import draw
     from lepton.autograd.gradcheck import gradcheck, gradgradcheck
 

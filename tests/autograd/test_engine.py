@@ -550,7 +550,7 @@ def test_saved_tensors_hooks_pack_and_unpack():
 
     def pack(t):
         packed.append(t.shape)
-        return t.numpy().copy()
+        return t.detach().numpy().copy()
 
     x = leaf(1, 2)
     lepton.autograd.state.STATE.saved_hooks = (pack, lepton.from_numpy)
