@@ -23,6 +23,7 @@ EXPECTED = {
     "MissingExtraError": ImportError,
     "DataNotFoundError": FileNotFoundError,
     "UnsupportedDTypeError": NotImplementedError,
+    "UnsupportedError": NotImplementedError,
 }
 
 
