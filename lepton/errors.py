@@ -26,6 +26,10 @@ class UnsupportedDTypeError(DTypeError, NotImplementedError):
     """A number type that an operation does not have, where PyTorch says ``not implemented for``."""
 
 
+class UnsupportedError(LeptonError, NotImplementedError):
+    """A combination of arguments that an operation does not have, where PyTorch raises NotImplementedError."""
+
+
 class DeviceError(LeptonError, RuntimeError):
     """Tensors on different devices, or a device that is not here."""
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.table._families import fixed
 from tests.table._format import Call, Const, Entry, Make, entry
 from tests.table._strategies import arrays, between, distinct, positive, probability, real, whole
-from tests.table.losses import ALIGNED, BEGINS, LOG_P, PAIR_SIGNS, PICKED, SEVERAL, SHARES, signs, vectors
+from tests.table.distances import BEGINS, PICKED, SHARES
+from tests.table.losses import ALIGNED, LOG_P, PAIR_SIGNS, SEVERAL, signs, vectors
 from tests.table.nn_layers import CLASSES, WEIGHT, apart, layer, on
 
 X, Y, SIGNS = on(2, 3), fixed(seed=1), Const(fixed(signs))

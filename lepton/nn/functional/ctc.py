@@ -77,31 +77,37 @@ def ctc_loss(
 def _log_likelihoods(scores: Any, states: Any, lengths: list[int], label_counts: list[int], zero_infinity: bool) -> Any:
     """The logarithm of each sample's sum over all paths through its states."""
     module = xp(states)
-    times, samples = scores.shape[:2]
-    rows = module.arange(samples)
-    emissions = Index((slice(None), rows[:, None], states))(scores)
     ends, counts = module.asarray(lengths), module.asarray(label_counts)
-    if min(lengths) < times:  # what follows a sample's end is not to be read, be it nan
-        inside = module.arange(times)[:, None] < ends
-        emissions = where(Tensor(inside[:, :, None]), emissions, 0)
     skips = module.zeros(states.shape, dtype=bool)
     skips[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
-    a = CtcLattice(skips)(emissions)
-    last_two = module.stack((2 * counts, module.maximum(2 * counts - 1, 0)), axis=1)
-    last = Index((module.maximum(ends - 1, 0)[:, None], rows[:, None], last_two))(a)
+    found = _sum_of_ends(CtcLattice(skips)(_emissions(scores, states, ends)), ends, counts, zero_infinity)
+    if min(lengths) > 0:
+        return found
+    of_nothing = module.where(counts == 0, 0, -math.inf).astype(scores._data.dtype)
+    return where(Tensor(ends > 0), found, Tensor(of_nothing))
+
+
+def _emissions(scores: Any, states: Any, ends: Any) -> Any:
+    """log p of each state's class at each time; 0 after a sample's end, where nothing is to be read, be it nan."""
+    module = xp(states)
+    found = Index((slice(None), module.arange(len(states))[:, None], states))(scores)
+    inside = module.arange(len(scores))[:, None] < ends
+    return found if inside.all() else where(Tensor(inside[:, :, None]), found, 0)
+
+
+def _sum_of_ends(a: Any, ends: Any, counts: Any, zero_infinity: bool) -> Any:
+    """log of the sum of the paths that are, at a sample's end, in its last label or the blank behind it."""
+    module = xp(ends)
+    states = module.stack((2 * counts, module.maximum(2 * counts - 1, 0)), axis=1)
+    last = Index((module.maximum(ends - 1, 0)[:, None], module.arange(len(ends))[:, None], states))(a)
     last = where(Tensor(module.stack((counts >= 0, counts > 0), axis=1)), last, -math.inf)
     peak = last._data.max(axis=1, keepdims=True)
     dead = peak == -math.inf
     if zero_infinity:  # log 0 without its gradient, which is nan
         last = where(Tensor(dead), 0, last)
     peak = Tensor(module.where(module.isfinite(peak), peak, 0))  # small numbers have exact shares in the gradient
-    found = (logsumexp(last - peak, 1, keepdim=True) + peak).squeeze(1)
-    if zero_infinity:
-        found = where(Tensor(dead[:, 0]), -math.inf, found)
-    if min(lengths) > 0:
-        return found
-    of_nothing = module.where(counts == 0, 0, -math.inf).astype(scores._data.dtype)
-    return where(Tensor(ends > 0), found, Tensor(of_nothing))
+    found = logsumexp(last - peak, 1, keepdim=True) + peak
+    return (where(Tensor(dead), -math.inf, found) if zero_infinity else found).squeeze(1)
 
 
 def _checked_scores(log_probs: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from lepton.errors import (
     IndexRangeError,
     PlaceError,
     ShapeError,
-    UnsupportedDTypeError,
+    UnsupportedError,
     ValueRangeError,
 )
 
@@ -143,7 +143,7 @@ def embedding_bag(
     Raises:
         ArgumentError: shapes, ``mode``, or what is asked for do not fit together. ValueRangeError: ``offsets`` or
             ``padding_idx`` are out of range. PlaceError: an index is no row. DTypeError: a type is none of those.
-            UnsupportedDTypeError: ``per_sample_weights`` for another mode than sum.
+            UnsupportedError: ``per_sample_weights`` for another mode than sum.
     """
     check_tensor(input, "embedding_bag")
     check_tensor(weight, "embedding_bag", "weight", 2)
@@ -198,7 +198,7 @@ def _check_bag_arguments(
     if factors is None:
         return
     if mode != "sum":
-        raise UnsupportedDTypeError(
+        raise UnsupportedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
             f"(got mode='{mode}')."
         )

@@ -294,7 +294,9 @@ def linear_cross_entropy(
     """
     if options is not None:
         raise ArgumentError("linear_cross_entropy: options are not available, the scores are computed in one piece")
-    shape, rows = check_tensor(input, "linear_cross_entropy")._data.shape, linear_weight._data.shape
+    shape = check_tensor(input, "linear_cross_entropy")._data.shape
+    rows = check_tensor(linear_weight, "linear_cross_entropy", "linear_weight", 2)._data.shape
+    check_tensor(target, "linear_cross_entropy", "target", 3)
     if not 1 <= len(shape) <= 2:
         raise ShapeError(f"expected input with dimensionality 1 or 2, got {len(shape)}")
     if len(rows) < 2:

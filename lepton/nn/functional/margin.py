@@ -214,13 +214,13 @@ def multi_margin_loss(
             f"size). Expected target size [{samples}], but got {list(target.shape)}. Input has shape "
             f"{list(input.shape)}."
         )
-    index = target._data.reshape(-1, 1)
+    index = target._data.reshape(-1, 1).copy()  # out of reach of later writes to the target
     if index.size and not 0 <= index.min() <= index.max() < classes:
         raise PlaceError(
             f"multi_margin_loss: target out of range: the targets reach from {index.min()} to {index.max()}, and there "
             f"are {classes} classes, 0 to {classes - 1}"
         )
-    margins = relu(margin - Gather(1)(x, Tensor(index.copy())) + x)
+    margins = relu(margin - Gather(1)(x, Tensor(index)) + x)
     others = xp(index).arange(classes) != index
     loss = where(Tensor(others), margins if p == 1 else margins * margins, 0).sum(1) / classes
     if weight is not None:
@@ -248,7 +248,7 @@ def multilabel_margin_loss(
 
     Args:
         input: the scores x, float32 or float64, of shape (N, C) or (C).
-        target: of the same shape (int64): a sample's classes, and −1 after the last one. What follows is not read.
+        target: of the same shape (int64): a sample's classes, and −1 after the last one; what follows does not count.
         size_average, reduce: deprecated; use ``reduction``.
         reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"``.
 
