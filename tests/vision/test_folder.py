@@ -245,6 +245,13 @@ def test_links_that_lead_nowhere(root: Path) -> None:
         ImageFolder(root)
 
 
+@pytest.mark.parametrize("target", ["gone", "bird"])
+def test_a_link_that_leads_nowhere_is_no_missing_class(root: Path, target: str) -> None:
+    (root / "bird").symlink_to(target)
+    with pytest.raises(DataError, match=rf"bird' is a symbolic link to '{target}', which is not there"):
+        ImageFolder(root)
+
+
 def test_links_that_lead_round_in_circles(root: Path) -> None:
     (root / "cat" / "up").symlink_to("..")
     (root / "cat" / "young" / "again").symlink_to("../young")
@@ -298,6 +305,18 @@ def test_an_empty_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"hello", b"\0" * 5000, b"<html></html>", b"\x80\x04\x95pickle", b"PK\x03\x04"])
 def test_a_file_that_is_no_image(tmp_path: Path, content: bytes) -> None:
     assert "is not an image in a format that Pillow reads; remove it" in refused(tmp_path / "x.png", content)
+
+
+def test_a_program_in_postscript_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_: pytest.fail("it was run"))
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    assert "is a program in PostScript, not an image; convert it" in refused(tmp_path / "x.png", content)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    with pytest.raises(DataError, match=r"x.png' is a pipe, socket or device"):
+        default_loader(tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "bmp", "ppm", "tif", "webp"])
@@ -357,7 +376,7 @@ def test_a_file_that_went_away(root: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*args: Any) -> Any:
+    def forbidden(*args: Any, **options: Any) -> Any:
         raise PermissionError(13, "Permission denied")
 
     path = write(tmp_path / "x.png")

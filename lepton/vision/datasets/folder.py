@@ -93,9 +93,13 @@ class DatasetFolder(Dataset[tuple[Any, Any]]):
         """The names of the class folders in ``directory``, sorted, and their numbers; override it to choose others.
 
         Raises:
-            DataNotFoundError: it is not there, is no folder, or has no folders in it. DataError: it cannot be read.
+            DataNotFoundError: it is not there, is no folder, or has no folders in it. DataError: it cannot be read, or
+                has a link in it that leads nowhere, and may stand for a class.
         """
-        classes = sorted(entry.name for entry in _entries(os.fspath(directory)) if _is_folder(entry))
+        entries = _entries(os.fspath(directory))
+        for entry in entries:
+            _check_leads_somewhere(entry)
+        classes = sorted(entry.name for entry in entries if _is_folder(entry))
         if not classes:
             raise DataNotFoundError(
                 f"Couldn't find any class folder in {directory}. It takes a folder for each class, with the class's "
@@ -196,10 +200,17 @@ def _files(root: str, accepts: Accepts, inside: str) -> Iterator[str]:
 def _check_file(entry: os.DirEntry[str], inside: str) -> None:
     if entry.is_symlink():
         _check_inside(entry.path, os.path.realpath(entry.path), inside)
-        if not os.path.exists(entry.path):
-            raise DataError(f"'{entry.path}' is a symbolic link to '{os.readlink(entry.path)}', which is not there")
+        _check_leads_somewhere(entry)
     if not entry.is_file():
         raise DataError(f"'{entry.path}' is a pipe, socket or device, not a file; remove it from the folder")
+
+
+def _check_leads_somewhere(entry: os.DirEntry[str]) -> None:
+    if entry.is_symlink() and not os.path.exists(entry.path):
+        raise DataError(
+            f"'{entry.path}' is a symbolic link to '{os.readlink(entry.path)}', which is not there or leads back; "
+            "put there what it leads to, or remove the link"
+        )
 
 
 def _is_in(path: str, folder: str) -> bool:

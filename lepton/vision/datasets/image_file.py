@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 from lepton.errors import DataError, DataNotFoundError, require
@@ -16,12 +17,12 @@ def default_loader(path: str | os.PathLike[str]) -> Image:
 
     Raises:
         DataNotFoundError: there is no such file. DataError: it cannot be read, is empty, is no image, is damaged or
-            truncated, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` (about 89 million), which a small file
-            can claim to exhaust the memory. MissingExtraError: Pillow is not installed.
+            truncated, is a program in PostScript, or has more pixels than ``PIL.Image.MAX_IMAGE_PIXELS`` (about 89
+            million), which a small file can claim to exhaust the memory. MissingExtraError: Pillow is not installed.
     """
     pillow = require("PIL.Image", "vision", "reading images")
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
             return _decode(pillow, file)
     except (DataError, MemoryError):
         raise
@@ -41,10 +42,20 @@ def default_loader(path: str | os.PathLike[str]) -> Image:
         ) from error
 
 
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Opening a named pipe would wait for its writer; this opens it at once, and it is refused."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _decode(pillow: Any, file: Any) -> Image:
-    if os.fstat(file.fileno()).st_size == 0:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError(f"'{file.name}' is a pipe, socket or device, not a file; remove it from the folder")
+    if status.st_size == 0:
         raise DataError(f"'{file.name}' is empty (0 bytes); get the file anew or remove it")
     with pillow.open(file) as image:
+        if image.format == "EPS":  # whatever the file is called; Pillow would have Ghostscript run it
+            raise DataError(f"'{file.name}' is a program in PostScript, not an image; convert it, or remove it")
         pixels, limit = image.width * image.height, pillow.MAX_IMAGE_PIXELS
         if limit is not None and pixels > limit:  # up to twice as many Pillow only warns
             raise DataError(_too_large(file.name, f"it has {image.width}×{image.height} pixels", limit))
