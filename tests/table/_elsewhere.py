@@ -76,6 +76,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "nn.utils.rnn.PackedSequence",
     ),
     "nn/test_parametrize.py": (
+        "nn.utils.parametrizations.spectral_norm", "nn.utils.parametrizations.weight_norm",
         "nn.utils.parametrize.cached",
     ),
     "nn/test_utils.py": (
@@ -116,17 +117,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "oracle/test_nn_utils.py": (
         "nn.utils.clip_grad_norm", "nn.utils.clip_grad_norm_", "nn.utils.clip_grad_value_",
         "nn.utils.clip_grads_with_norm_", "nn.utils.fuse_conv_bn_eval", "nn.utils.fuse_linear_bn_eval",
-        "nn.utils.get_total_norm", "nn.utils.parameters_to_vector", "nn.utils.parametrizations.orthogonal",
-        "nn.utils.parametrizations.spectral_norm", "nn.utils.parametrizations.weight_norm",
-        "nn.utils.parametrize.ParametrizationList", "nn.utils.parametrize.is_parametrized",
-        "nn.utils.parametrize.register_parametrization", "nn.utils.parametrize.remove_parametrizations",
-        "nn.utils.parametrize.transfer_parametrizations_and_params",
-        "nn.utils.parametrize.type_before_parametrizations", "nn.utils.prune.CustomFromMask",
-        "nn.utils.prune.Identity", "nn.utils.prune.L1Unstructured", "nn.utils.prune.LnStructured",
-        "nn.utils.prune.PruningContainer", "nn.utils.prune.custom_from_mask",
-        "nn.utils.prune.global_unstructured", "nn.utils.prune.identity", "nn.utils.prune.is_pruned",
-        "nn.utils.prune.l1_unstructured", "nn.utils.prune.ln_structured", "nn.utils.prune.random_structured",
-        "nn.utils.prune.random_unstructured", "nn.utils.prune.remove", "nn.utils.remove_spectral_norm",
+        "nn.utils.get_total_norm", "nn.utils.parameters_to_vector", "nn.utils.remove_spectral_norm",
         "nn.utils.remove_weight_norm", "nn.utils.spectral_norm", "nn.utils.vector_to_parameters",
         "nn.utils.weight_norm",
     ),
@@ -135,8 +126,22 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "optim.Adamax", "optim.LBFGS", "optim.Muon", "optim.NAdam", "optim.RAdam", "optim.RMSprop",
         "optim.Rprop", "optim.SGD",
     ),
+    "oracle/test_parametrize.py": (
+        "nn.utils.parametrizations.orthogonal", "nn.utils.parametrize.ParametrizationList",
+        "nn.utils.parametrize.is_parametrized", "nn.utils.parametrize.register_parametrization",
+        "nn.utils.parametrize.remove_parametrizations",
+        "nn.utils.parametrize.transfer_parametrizations_and_params",
+        "nn.utils.parametrize.type_before_parametrizations",
+    ),
     "oracle/test_printing.py": (
         "set_printoptions",
+    ),
+    "oracle/test_prune.py": (
+        "nn.utils.prune.CustomFromMask", "nn.utils.prune.Identity", "nn.utils.prune.L1Unstructured",
+        "nn.utils.prune.LnStructured", "nn.utils.prune.PruningContainer", "nn.utils.prune.custom_from_mask",
+        "nn.utils.prune.global_unstructured", "nn.utils.prune.identity", "nn.utils.prune.is_pruned",
+        "nn.utils.prune.l1_unstructured", "nn.utils.prune.ln_structured", "nn.utils.prune.random_structured",
+        "nn.utils.prune.random_unstructured", "nn.utils.prune.remove",
     ),
     "oracle/test_swa_utils.py": (
         "optim.swa_utils.AveragedModel", "optim.swa_utils.SWALR", "optim.swa_utils.get_ema_avg_fn",
