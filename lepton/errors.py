@@ -26,10 +26,6 @@ class UnsupportedDTypeError(DTypeError, NotImplementedError):
     """A number type that an operation does not have, where PyTorch says ``not implemented for``."""
 
 
-class UnsupportedError(LeptonError, NotImplementedError):
-    """A combination of arguments that an operation does not have, where PyTorch raises NotImplementedError."""
-
-
 class DeviceError(LeptonError, RuntimeError):
     """Tensors on different devices, or a device that is not here."""
 
@@ -75,7 +71,7 @@ class ContractError(LeptonError, AssertionError):
 
 
 class UnsupportedError(LeptonError, NotImplementedError):
-    """A combination of options that does not exist."""
+    """A combination of arguments that does not exist, where PyTorch raises NotImplementedError."""
 
 
 class RecomputationError(LeptonError, RuntimeError):
