@@ -250,6 +250,7 @@ def _stirling(x: Any) -> Any:
 def _log_reflection(a: Any) -> Any:
     """ln |a·sin(πa) / π|."""
     module = xp(a)
+    a = module.minimum(a, 2.0**53)  # beyond, as there, all numbers are whole
     r = a - module.rint(a)
     square = r * r
     product, lost = _product(a, r)
