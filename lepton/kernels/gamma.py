@@ -283,7 +283,8 @@ def lgamma(x: Any) -> Any:
     places = module.flatnonzero(negative & (x > -math.inf))
     if places.size:
         flat = out.reshape(-1)
-        flat[places] = -_log_reflection(a.reshape(-1)[places]) - flat[places]
+        finite = module.minimum(flat[places], 1e308)  # it is taken away from ∞ at the poles, which are all there is far out
+        flat[places] = -_log_reflection(a.reshape(-1)[places]) - finite
     return out
 
 
