@@ -283,7 +283,7 @@ def lgamma(x: Any) -> Any:
     places = module.flatnonzero(negative & (x > -math.inf))
     if places.size:
         flat = out.reshape(-1)
-        finite = module.minimum(flat[places], 1e308)  # it is taken away from ∞ at the poles, which are all there is far out
+        finite = module.minimum(flat[places], 1e308)  # at the poles it is taken away from ∞
         flat[places] = -_log_reflection(a.reshape(-1)[places]) - finite
     return out
 
