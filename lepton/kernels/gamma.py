@@ -250,6 +250,7 @@ def _stirling(x: Any) -> Any:
 def _log_reflection(a: Any) -> Any:
     """ln |a·sin(πa) / π|."""
     module = xp(a)
+    a = module.minimum(a, 2.0**53)  # beyond, as there, all numbers are whole
     r = a - module.rint(a)
     square = r * r
     product, lost = _product(a, r)
@@ -282,7 +283,8 @@ def lgamma(x: Any) -> Any:
     places = module.flatnonzero(negative & (x > -math.inf))
     if places.size:
         flat = out.reshape(-1)
-        flat[places] = -_log_reflection(a.reshape(-1)[places]) - flat[places]
+        finite = module.minimum(flat[places], 1e308)  # at the poles it is taken away from ∞
+        flat[places] = -_log_reflection(a.reshape(-1)[places]) - finite
     return out
 
 

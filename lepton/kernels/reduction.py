@@ -82,8 +82,8 @@ def _correct(found: Array, short: Array, x: Array, peak: Array, axes: int | tupl
     step = max(1, BLOCK * found.size // x.size) if type(x) is np.ndarray else short.size
     for start in range(0, short.size, step):
         here = short[start : start + step]
-        of_here, its_peaks = module.take(terms, here, axis=side), module.take(peaks, here, axis=side)
-        found[here] = _log_little_more(of_here, its_peaks, 1 - side)
+        here_terms, here_peaks = module.take(terms, here, axis=side), module.take(peaks, here, axis=side)
+        found[here] = _log_little_more(here_terms, here_peaks, 1 - side)
 
 
 def _log_little_more(x: Array, peak: Array, axis: int) -> Array:

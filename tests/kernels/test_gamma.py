@@ -34,6 +34,7 @@ KERNELS: list[Callable[[Any], Any]] = [
     ("kernel", "at", "expected"),
     [
         (gamma.lgamma, [0.0, -0.0, -3.0, 1.0, 2.0, INF, -INF, NAN, 1e308], [INF, INF, INF, 0, 0, INF, INF, NAN, INF]),
+        (gamma.lgamma, [-1e15, -1e30, -1e308], [INF, INF, INF]),
         (gamma.lgamma, [-0.5, 171.0, 1e-300], [1.2655121234846454, 706.5730622457874, 690.7755278982137]),
         (gamma.digamma, [0.0, -0.0, -3.0, INF, -INF, NAN], [-INF, INF, NAN, INF, NAN, NAN]),
         (gamma.digamma, [1.0, -0.5, 1e10], [-0.5772156649015329, 0.03648997397857652, 23.02585092989046]),
