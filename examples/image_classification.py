@@ -123,30 +123,33 @@ class Training:
         self.loss_sum += loss.item() * len(labels)
         return loss.item()
 
+    def state(self) -> dict[str, Any]:
+        """All that changes while the run goes on, and the settings with which it does."""
+        return {
+            "settings": self.settings,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "loader": self.loader.state_dict(),
+            "random": lepton.get_rng_state(),
+            "losses": self.losses,
+            "loss_sum": self.loss_sum,
+        }
+
     def save(self) -> None:
-        lepton.save(
-            {
-                "settings": self.settings,
-                "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "loader": self.loader.state_dict(),
-                "random": lepton.get_rng_state(),
-                "losses": self.losses,
-                "loss_sum": self.loss_sum,
-            },
-            self.checkpoint,
-        )
+        lepton.save(self.state(), self.checkpoint)
 
     def resume(self) -> None:
         """Go back to where :meth:`save` was called."""
         if not self.checkpoint.exists():
             raise CheckpointError(f"there is no checkpoint {self.checkpoint}: begin a run without --resume")
         state = lepton.load(self.checkpoint)
+        if not isinstance(state, dict) or state.keys() != self.state().keys():
+            raise CheckpointError(f"{self.checkpoint} is not of such a run: begin anew without --resume")
         for name, value in self.settings.items():
-            if state["settings"][name] != value:
+            if state["settings"].get(name) != value:
                 raise CheckpointError(
-                    f"the run of {self.checkpoint} had {name} = {state['settings'][name]}, and this one has {value}: "
-                    "give the same options and data, or begin anew without --resume"
+                    f"the run of {self.checkpoint} had {name} = {state['settings'].get(name)}, and this one has "
+                    f"{value}: give the same options and data, or begin anew without --resume"
                 )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -271,21 +274,23 @@ def train_and_test(options: argparse.Namespace) -> int:
         print("To go on, give the same command again with --resume.")
         return 128 + stop.asked
     print(f"Training took {time.perf_counter() - started:.1f} s")
+    lepton.save(training.model.state_dict(), options.out / "weights.safetensors")
+    plot_losses(training.losses, options.out / "loss.png")
 
     counts = confusion_matrix(training.model, test_images, len(classes))
     right = sum(counts[number][number] for number in range(len(classes)))
     print(f"Accuracy on the test images: {100 * right / len(test_images):.2f}%")
     print_confusion_matrix(counts, classes)
-    plot_losses(training.losses, options.out / "loss.png")
-    lepton.save(training.model.state_dict(), options.out / "weights.safetensors")
     print(f"\nSaved: the weights in {options.out}/weights.safetensors, the loss curve in {options.out}/loss.png")
     return 0
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a folder's name may hold what the terminal cannot show
     try:
         sys.exit(main())
-    except LeptonError as error:
+    except (LeptonError, OSError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("Interrupted.")

@@ -47,7 +47,7 @@ def prepare_digits(folder: Path, train: int = 400, test: int = 100) -> None:
     manifest = folder / MANIFEST
     if not manifest.exists() and any((folder / part).exists() for part in PARTS):
         return
-    if manifest.exists() and json.loads(manifest.read_text()) == inventory(folder, 10 * train, 10 * test):
+    if manifest.exists() and manifest.read_text() == inventory(folder, 10 * train, 10 * test):
         return
     print(f"Writing {10 * (train + test):,} handwritten digits into {folder}/train and {folder}/test", flush=True)
     unfinished = folder / ".unfinished"
@@ -56,16 +56,16 @@ def prepare_digits(folder: Path, train: int = 400, test: int = 100) -> None:
             shutil.rmtree(old)
     write_images(unfinished, train, test)
     # The manifest comes first: whatever happens from here on, the next run sees whether all of it is there.
-    manifest.write_text(json.dumps(inventory(unfinished, 10 * train, 10 * test)))
+    manifest.write_text(inventory(unfinished, 10 * train, 10 * test))
     for part in PARTS:
         (unfinished / part).rename(folder / part)
     unfinished.rmdir()
 
 
-def inventory(folder: Path, train: int, test: int) -> dict[str, int]:
-    """How many images were wanted, how many are there, and of how many bytes altogether."""
+def inventory(folder: Path, train: int, test: int) -> str:
+    """How many images were wanted, how many are there, and of how many bytes altogether, as JSON."""
     sizes = [path.stat().st_size for part in PARTS for path in (folder / part).glob("*/*.png")]
-    return {"train": train, "test": test, "images": len(sizes), "bytes": sum(sizes)}
+    return json.dumps({"train": train, "test": test, "images": len(sizes), "bytes": sum(sizes)})
 
 
 def write_images(folder: Path, train: int, test: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -103,7 +104,9 @@ def test_a_complete_folder_is_left_as_it_is(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "empty class", "no test", "other size", "leftovers"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "truncated", "empty class", "no test", "other size", "leftovers", "manifest"]
+)
 def test_a_half_written_folder_is_made_anew(prepare: ModuleType, tmp_path: Path, damage: str) -> None:
     prepare.prepare_digits(tmp_path, train=2, test=1)
     expected = contents(tmp_path)
@@ -119,6 +122,8 @@ def test_a_half_written_folder_is_made_anew(prepare: ModuleType, tmp_path: Path,
         (tmp_path / "test").rename(tmp_path / ".elsewhere")
     elif damage == "other size":
         prepare.prepare_digits(tmp_path, train=1, test=1)
+    elif damage == "manifest":
+        (tmp_path / "digits.json").write_text('{"train": 2')  # killed while it was written
     else:
         (tmp_path / ".unfinished" / "train" / "0").mkdir(parents=True)
         images[3].unlink()
@@ -298,22 +303,22 @@ def test_a_finished_run_can_be_made_longer(example: ModuleType, digits: Path, wh
 def test_ctrl_c_in_a_terminal_and_going_on(
     example: ModuleType, digits: Path, tmp_path: Path, clean_environment: dict[str, str]
 ) -> None:
-    options = ["--data", str(digits), "--batch-size", "4", "--epochs", "4", "--out"]
+    options = ["--data", str(digits), "--batch-size", "4", "--epochs", "10", "--out"]
     left, never_left = tmp_path / "left", tmp_path / "never left"
     assert example.main([*options, str(never_left)]) == 0
     command = [sys.executable, "-W", "error", str(SCRIPT), *options, str(left)]
     with subprocess.Popen(command, env=clean_environment, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
-        while not program.stdout.readline().startswith("Epoch [1/4]"):
+        while not program.stdout.readline().startswith("Epoch [1/10]"):
             assert program.poll() is None
         program.send_signal(signal.SIGINT)
         told, _ = program.communicate(timeout=100)
-    assert program.returncode == 130 and "--resume" in told and "Epoch [4/4]" not in told
+    assert program.returncode == 130 and "--resume" in told and "Epoch [10/10]" not in told
     resumed = subprocess.run(
         [*command, "--resume"], env=clean_environment, capture_output=True, text=True, check=False, timeout=100
     )
     assert (resumed.returncode, resumed.stderr) == (0, "")
-    assert "Epoch [1/4]" not in resumed.stdout and "Epoch [4/4]" in resumed.stdout
+    assert "Epoch [1/10]" not in resumed.stdout and "Epoch [10/10]" in resumed.stdout
     for name in ("weights.safetensors", "checkpoint.safetensors"):
         assert (left / name).read_bytes() == (never_left / name).read_bytes()
 
@@ -323,6 +328,17 @@ def test_ctrl_c_in_a_terminal_and_going_on(
 
 def test_going_on_without_a_checkpoint(example: ModuleType, digits: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"there is no checkpoint .*: begin a run without --resume"):
+        run(example, digits, tmp_path, "--resume")
+
+
+@pytest.mark.parametrize("name", ["weights", "checkpoint"])
+def test_going_on_from_some_other_file(
+    example: ModuleType, digits: Path, whole: Path, tmp_path: Path, name: str
+) -> None:
+    content = (whole / f"{name}.safetensors").read_bytes()
+    (tmp_path / "checkpoint.safetensors").write_bytes(content if name == "weights" else content[:-1])
+    reason = "is not of such a run: begin anew" if name == "weights" else "it ends 1 bytes too early"
+    with pytest.raises(CheckpointError, match=reason):
         run(example, digits, tmp_path, "--resume")
 
 
@@ -372,6 +388,30 @@ def test_errors_end_the_program_with_one_line(tmp_path: Path, clean_environment:
     )  # fmt: skip
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr == f"error: there is no folder '{tmp_path}/train'; check the path\n"
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    for part in ("train", "test"):
+        for name in ("ä", os.fsdecode(b"\xff")):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            Image.new("RGB", (24, 24)).save(folder / "1.png")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--epochs", "1"],
+        env={**clean_environment, "PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\xe4" in done.stdout and "\\udcff" in done.stdout and "loss.png" in done.stdout
+
+
+def test_a_folder_that_cannot_be_written(digits: Path, tmp_path: Path, clean_environment: dict[str, str]) -> None:
+    (tmp_path / "out").write_text("a file")
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--data", str(digits), "--out", str(tmp_path / "out")],
+        env=clean_environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--batch-size", "-1"], ["--epochs", "many"]])
