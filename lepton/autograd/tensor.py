@@ -396,6 +396,8 @@ class Tensor:
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if any(each < 0 for each in self._data.strides):  # on receiving one PyTorch ends the whole process
+            raise BufferError("Can't export tensors with negative strides, use tensor.contiguous()")
         return self._data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:

@@ -317,6 +317,16 @@ def test_memory_is_shared_with_numpy():
         np.asarray(leaf(1))
 
 
+def test_memory_that_others_cannot_share():
+    with pytest.raises(BufferError, match="Can't export tensors that require gradient"):
+        np.from_dlpack(leaf(1))
+    turned = lepton.from_numpy(np.arange(3.0)[::-1])
+    assert np.shares_memory(turned.numpy(), np.asarray(turned)) and turned.tolist() == [2, 1, 0]
+    with pytest.raises(BufferError, match="Can't export tensors with negative strides"):
+        np.from_dlpack(turned)
+    assert np.from_dlpack(turned.contiguous()).tolist() == [2, 1, 0]
+
+
 def test_ndarray_times_tensor_stays_on_the_graph():
     x = leaf(1, 2)
     y = np.array([3.0, 4.0]) * x
