@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lepton.autograd.hooks import Watch
+from lepton.autograd.scalars import fit_number
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes
@@ -404,7 +405,7 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     ndim = max((len(each) for each in shapes), default=0)
     result = [1] * ndim
     for shape in shapes:
-        for dim in range(len(shape)):
+        for dim in reversed(range(len(shape))):
             place = ndim - len(shape) + dim
             length, held = shape[dim], result[place]
             if length == held or length == 1:
@@ -537,17 +538,6 @@ def result_type(*operands: Any) -> dtypes.dtype:
         else:
             raise ArgumentTypeError(f"result_type(): expected tensors and numbers, not {type(each).__name__}")
     return dtypes.result_dtype(ranked)
-
-
-def fit_number(value: Any, common: dtypes.dtype) -> Any:
-    """A Python number as an operand of type ``common``: integers wrap as PyTorch's do, where NumPy would refuse."""
-    if common.category == 1 and type(value) is int:
-        bits = common.itemsize * 8
-        value &= (1 << bits) - 1
-        return value - (1 << bits) if common.is_signed and value >> (bits - 1) else value
-    if common is dtypes.bfloat16:
-        return np.asarray(value, common.numpy)
-    return float(value) if common.is_floating_point else value
 
 
 class Cast(Op):

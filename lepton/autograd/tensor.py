@@ -396,6 +396,8 @@ class Tensor:
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if any(each < 0 for each in self._data.strides):  # on receiving one PyTorch ends the whole process
+            raise BufferError("Can't export tensors with negative strides, use tensor.contiguous()")
         return self._data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -537,11 +539,14 @@ def _check_assigned_grad(tensor: Tensor, value: Any) -> None:
         raise ArgumentTypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
     if value._data.shape != tensor._data.shape:
         raise ShapeError(
-            f"assigned grad has data of a different size: {tuple(value._data.shape)} for a tensor of "
-            f"{tuple(tensor._data.shape)}"
+            f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
+            f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
     if value._data.dtype != tensor._data.dtype:
-        raise DTypeError(f"assigned grad has data of a different type: {value.dtype} for a tensor of {tensor.dtype}")
+        raise DTypeError(
+            f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor of dtype '{tensor.dtype}'. The "
+            "gradient must have the tensor's dtype; convert it first"
+        )
     if value.device != tensor.device:
         raise GradError(f"assigned grad has data located on a different device: {value.device}, not {tensor.device}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.inplace import ViewScatter
-from lepton.autograd.op import BroadcastTo, Cast, Op, broadcast_shape, fit_number
+from lepton.autograd.op import BroadcastTo, Cast, Op, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, index_array, scalar_name
 from lepton.autograd.ops.arithmetic import add
 from lepton.autograd.ops.comparison import Where
@@ -28,6 +28,7 @@ from lepton.autograd.ops.reduction import Prod
 from lepton.autograd.ops.setitem import PutAt
 from lepton.autograd.ops.shape import clone, reshape
 from lepton.autograd.registry import public
+from lepton.autograd.scalars import written_number
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
@@ -60,7 +61,11 @@ def _erased(g: Any, index: tuple[Any, ...]) -> Any:
 
 
 def as_value(value: Any, like: Any) -> Tensor:
-    """What is to be written, as a tensor: a number becomes 0-d in the type and on the device of ``like``."""
+    """What is to be written, as a tensor: a number becomes 0-d in the type and on the device of ``like``.
+
+    Raises:
+        DTypeError: the type does not have this number. ArgumentTypeError: it is no number.
+    """
     if isinstance(value, Tensor):
         if value._data.ndim == 0 and device_of(value._data) != device_of(like):
             return value.to(device_of(like))
@@ -68,8 +73,8 @@ def as_value(value: Any, like: Any) -> Tensor:
     if isinstance(value, (bool, int, float, np.generic)):
         plain = value.item() if isinstance(value, np.generic) else value
         kind = dtypes.of(like.dtype)
-        fitted = fit_number(int(plain) if kind.category == 1 else plain, kind)
-        return Tensor(xp(like).full((), fitted, dtype=like.dtype))
+        dtypes.check_fits(plain, kind)
+        return Tensor(xp(like).full((), written_number(plain, kind), dtype=like.dtype))
     if is_array(value):
         return Tensor(value)
     raise ArgumentTypeError(

@@ -8,8 +8,10 @@ import numpy as np
 
 from lepton.autograd.inplace import assign, check_writable, copy_, on_graph
 from lepton.autograd.op import Op, SumTo
-from lepton.autograd.ops.indexing import Index, Plan, Slice
+from lepton.autograd.ops.indexing import Index, Plan, Slice, explain_index
+from lepton.autograd.scalars import as_written
 from lepton.autograd.tensor import Tensor
+from lepton.backend import dtypes
 from lepton.backend.devices import is_array, place_of, xp
 from lepton.errors import ShapeError
 
@@ -58,10 +60,12 @@ def write_at(array: Any, index: tuple[Any, ...], value: Any) -> None:
     """``array[index] = value``.
 
     Raises:
-        ShapeError: ``value`` cannot be broadcast to what the index picks.
+        ShapeError: ``value`` cannot be broadcast to what the index picks. IndexRangeError: the index is out of range.
     """
     try:
         array[index] = value
+    except IndexError as error:
+        raise explain_index(error, array.shape) from None
     except ValueError:
         picked = list(array[index].shape)
         raise ShapeError(
@@ -75,6 +79,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
     Raises:
         ShapeError: ``value`` cannot be broadcast to what the index picks. IndexRangeError: the index is out of range.
+        ArgumentTypeError: ``value`` is no number. DTypeError: the type does not have this number.
         And what :func:`lepton.autograd.inplace.check_writable` raises.
     """
     check_writable(self)
@@ -88,11 +93,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 def _as_array_like(value: Any, array: Any) -> Any:
-    made = value if is_array(value) else np.asarray(value)
+    if is_array(value) and not isinstance(value, np.ndarray):
+        return value.astype(array.dtype)
+    made = as_written(value, dtypes.of(array.dtype))
     here = place_of(array)
-    if isinstance(made, np.ndarray) and not isinstance(array, np.ndarray):
-        return here.from_numpy(made.astype(array.dtype), here.device_of(array))
-    return made.astype(array.dtype)
+    return made if isinstance(array, np.ndarray) else here.from_numpy(made, here.device_of(array))
 
 
 def _without_leading_ones(source: Tensor, ndim: int) -> Tensor:
