@@ -10,7 +10,7 @@ from lepton.autograd.ops.joining import cat
 from lepton.autograd.ops.matrix import dot, mv
 from lepton.autograd.ops.random import randn
 from lepton.autograd.ops.summaries import allclose
-from lepton.autograd.state import no_grad
+from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.errors import ArgumentError, MissingInverseError
@@ -232,7 +232,7 @@ class _SpectralNorm(Module):
         if weight.ndim == 1:
             return normalize(weight, dim=0, eps=self.eps)
         matrix = as_matrix(weight, self.dim)
-        if self.training:
+        if self.training and not STATE.recomputing:
             self._power_method(matrix, self.n_power_iterations)
         u, v = self._u.clone(), self._v.clone()  # a second access may change the buffers before backward
         return weight / dot(u, mv(matrix, v))
