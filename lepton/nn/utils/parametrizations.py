@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from lepton.autograd.ops.creation import eye, zeros_like
 from lepton.autograd.ops.joining import cat
 from lepton.autograd.ops.matrix import dot, mv
+from lepton.autograd.ops.matrix_functions import matrix_exp
 from lepton.autograd.ops.random import randn
 from lepton.autograd.ops.summaries import allclose
 from lepton.autograd.state import STATE, no_grad
@@ -16,7 +17,7 @@ from lepton.backend import dtypes
 from lepton.errors import ArgumentError, MissingInverseError
 from lepton.nn.functional.normalization import normalize
 from lepton.nn.module import Module
-from lepton.nn.utils._orthogonal_maps import cayley, householder_product, matrix_exp, orthogonalized, reflectors
+from lepton.nn.utils._orthogonal_maps import cayley, householder_product, orthogonalized, reflectors
 from lepton.nn.utils.parametrize import register_parametrization
 from lepton.nn.utils.spectral_norm import as_matrix, outputs_dim, random_direction
 from lepton.nn.utils.weight_norm import norm_except_dim, normalized
