@@ -162,14 +162,13 @@ class Op:
             hooked = STATE.saved_hooks is not None
             saved = []
             for code in plan:
-                owner = None
-                if type(code) is int and not hooked:
+                if type(code) is int and not hooked:  # the usual case: an input as it came, or the result
                     owner = inputs[code] if code >= 0 else made[-1 - code]
-                if isinstance(owner, Tensor) and owner._cell is not None:
-                    array = arrays[code] if code >= 0 else owner._data
-                    if array is owner._data:
-                        saved.append((array, owner._cell, owner._cell[0], code))
-                        continue
+                    if isinstance(owner, Tensor):
+                        array, cell = owner._data, owner._cell
+                        if cell is not None and (code < 0 or array is arrays[code]):
+                            saved.append((array, cell, cell[0], code))
+                            continue
                 saved.append(self._keep(code, inputs, arrays, made))
             self.saved = tuple(saved)
         if STATE.anomaly:
