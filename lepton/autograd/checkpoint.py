@@ -256,7 +256,7 @@ class _Argument:
     __slots__ = ("kept", "unpack_hook", "version", "edge")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.edge = (tensor if tensor._edge is None else tensor._edge) if tensor.requires_grad else None
+        self.edge = tensor._target() if tensor.requires_grad else None
         self.kept: Any = tensor
         self.unpack_hook: Any = None
         self.version = None if tensor._cell is None else tensor._cell[0]

@@ -187,6 +187,11 @@ class Op:
                 out._edge, out._needs = (self, index), True
         return any(out._needs for out in made)
 
+    def record(self, *edges: Any) -> None:
+        """Make this a node of the graph by hand, one that saves nothing; an edge for each input, or None."""
+        self.needs, self.edges = tuple([each is not None for each in edges]), edges
+        self.saved, self.watch = (), None
+
     def _make_plan(self, needs: tuple[bool, ...]) -> tuple[Any, ...]:
         """Where each saved value comes from: an input's index, −1−k for output k, a slot's name, None if not kept."""
         plan: list[Any] = []
@@ -510,7 +515,7 @@ class Elementwise(Op):
         own = self.restore[code] if code >= 0 and self.restore is not None else None
         if own is not None and own[1] != array.dtype:
             converted = Cast(array.dtype)
-            converted.needs, converted.edges, converted.saved, converted.watch = (True,), (edge,), (), None
+            converted.record(edge)
             converted.source = own[1]
             made._edge = converted
         return made
@@ -598,7 +603,7 @@ class ViewOp(Op):
     def retrace(self, edge: Any) -> Op:
         """Record this op again on ``edge``, without computing: how a view's edge is made anew."""
         made = self.copy()
-        made.needs, made.edges, made.saved, made.watch = (True,), (edge,), (), None
+        made.record(edge)
         return made
 
 
