@@ -23,7 +23,7 @@ from typing import Any
 from lepton.autograd.engine import backward
 from lepton.autograd.function import Function
 from lepton.autograd.graph import saved_tensors_hooks
-from lepton.autograd.op import pack, unpack
+from lepton.autograd.saving import pack, unpack
 from lepton.autograd.state import STATE, enable_grad, no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes

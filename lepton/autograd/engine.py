@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from lepton.autograd.op import FORWARD_LINES, FREED, Cast, Op, SumTo, as_array
+from lepton.autograd.op import FORWARD_LINES, Cast, Op, SumTo, as_array
 from lepton.autograd.ops.joining import Stack
+from lepton.autograd.saving import FREED
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp

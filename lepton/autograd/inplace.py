@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lepton.autograd.op import UNSHARED, Cast, Op, SumTo, ViewOp
+from lepton.autograd.op import Cast, Op, SumTo, ViewOp
 from lepton.autograd.registry import PublicOp
+from lepton.autograd.saving import UNSHARED
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes

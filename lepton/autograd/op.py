@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lepton.autograd.hooks import Watch
+from lepton.autograd.saving import UNSHARED, Saved, pack, unpack
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes
@@ -40,12 +41,7 @@ from lepton.backend.devices import Array, device_of, is_array, xp
 from lepton.backend.floats import restore, silence
 from lepton.errors import ArgumentTypeError, DeviceError, GradError, ShapeError, VersionError
 
-FREED: Any = None  # what ``saved`` becomes when backward has used and released it
-UNSHARED = [0]  # the version cell of arrays that nobody else can write to
 FORWARD_LINES: weakref.WeakKeyDictionary[Op, str] = weakref.WeakKeyDictionary()  # filled in anomaly mode only
-
-
-Saved = tuple[Any, Any, Any, Any]  # value, version cell, version, and where it came from (see ``_make_plan``)
 
 
 class Op:
@@ -335,43 +331,6 @@ class Op:
                     f"not {type(each).__name__}"
                 )
         return device_error(label(type(self)), inputs)
-
-
-def pack(tensor: Tensor, code: Any) -> Saved:
-    """A saved tensor as the hooks that are set want it kept.
-
-    Raises:
-        GradError: the hook writes to the tensor.
-    """
-    assert STATE.saved_hooks is not None
-    pack_hook, unpack_hook = STATE.saved_hooks
-    cell, grad_enabled = tensor._cell, STATE.grad_enabled
-    version = None if cell is None else cell[0]
-    STATE.grad_enabled = False
-    try:
-        packed = pack_hook(tensor)
-    finally:
-        STATE.grad_enabled = grad_enabled
-    if cell is not None and cell[0] != version:
-        raise GradError(
-            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot "
-            "be modified by in-place operations as this can lead to unexpected side-effects."
-        )
-    return (packed, unpack_hook, None, code)
-
-
-def unpack(packed: Any, unpack_hook: Any) -> Tensor:
-    """The tensor that a hook makes of what its partner kept.
-
-    Raises:
-        ArgumentTypeError: it makes something else.
-    """
-    found = unpack_hook(packed)
-    if not isinstance(found, Tensor):
-        raise ArgumentTypeError(
-            f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
-        )
-    return found
 
 
 def label(op: type[Op]) -> str:
