@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lepton.autograd.op import FORWARD_LINES, FREED, Cast, Op, SumTo, as_array
+from lepton.autograd.op import FORWARD_LINES, Cast, Op, SumTo, as_array
 from lepton.autograd.ops.joining import Stack
+from lepton.autograd.saving import FREED
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
@@ -171,17 +172,14 @@ def run(
 ) -> list[Any]:
     """Walk the graph. Without ``targets`` accumulate into the leaves; with them return their gradients."""
     work = _Run(create_graph)
-    roots: list[Any] = []
-    for tensor in outputs:
-        edge = tensor if tensor._edge is None else tensor._edge
-        roots.append(edge[0] if type(edge) is tuple else edge)
+    edges = [tensor._target() for tensor in outputs]
+    roots = [edge[0] if type(edge) is tuple else edge for edge in edges]
     found: list[Any] = []
     if targets is not None:
         found = [None] * len(targets)
         _aim(work, roots, targets)
     _count(work, roots, retain_graph)
-    for tensor, gradient in zip(outputs, gradients, strict=True):
-        edge = tensor if tensor._edge is None else tensor._edge
+    for edge, gradient in zip(edges, gradients, strict=True):
         if type(edge) is tuple:
             if edge[0] in work.counts:
                 _add_to_output(work.pending, edge[0], edge[1], gradient)
@@ -207,7 +205,7 @@ def _aim(work: _Run, roots: list[Any], targets: tuple[Tensor, ...]) -> None:
     """Note which gradients to catch, and which ops lie on the way to them."""
     captures: dict[Any, list[tuple[int, int]]] = {}
     for place, tensor in enumerate(targets):
-        edge = tensor if tensor._edge is None else tensor._edge
+        edge = tensor._target()
         node, index = edge if type(edge) is tuple else (edge, 0)
         captures.setdefault(node, []).append((index, place))
     useful: set[Any] = set(captures)
