@@ -281,6 +281,9 @@ def _shape_of(normalized_shape: Any) -> tuple[int, ...]:
 class LayerNorm(_Affine):
     """z = (x − mean)/√(var + eps)·weight + bias over the last dimensions of each sample (Ba et al., 2016).
 
+    Input and output: (*, normalized_shape); weight and bias have that shape and begin as 1 and 0. The variance is the
+    biased one, and training and evaluation are the same.
+
     Args:
         normalized_shape: the lengths of those dimensions, or of the last one. eps: keeps the root away from 0.
         elementwise_affine: whether there is a weight. bias: whether, with that, there is a bias.
