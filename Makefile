@@ -30,8 +30,8 @@ test-full: $(VENV)/.test ## Run the slow tests too, with ten times as many drawn
 test-oracle: $(VENV)/.oracle ## Compare with PyTorch, installing it if need be.
 	$(PYTEST) tests/oracle
 
-coverage: $(VENV)/.test ## Run the tests and show which lines they miss.
-	$(PYTEST) --cov --cov-report term-missing:skip-covered tests
+coverage: $(VENV)/.oracle ## Run the tests and the comparison with PyTorch, show which branches they miss.
+	$(PYTEST) --cov --cov-report term-missing:skip-covered --cov-fail-under 95 tests tests/oracle
 
 lint: $(VENV)/.dev ## Check style, types and the order of the rooms.
 	@failed=0; for check in "ruff check ." mypy lint-imports; do \

@@ -66,8 +66,8 @@ class ValueRangeError(LeptonError, RuntimeError):
     """A number outside of its range, in the operations for which PyTorch raises RuntimeError."""
 
 
-class ContractError(LeptonError, AssertionError):
-    """Arguments that do not fit together, in the modules for which PyTorch raises AssertionError."""
+class ContractError(ArgumentError, AssertionError):
+    """An argument that cannot be, or that does not fit the others, where PyTorch raises AssertionError."""
 
 
 class UnsupportedError(LeptonError, NotImplementedError):

@@ -23,7 +23,7 @@ from typing import Any
 from lepton.autograd.engine import backward
 from lepton.autograd.function import Function
 from lepton.autograd.graph import saved_tensors_hooks
-from lepton.autograd.op import pack, unpack
+from lepton.autograd.saving import pack, unpack
 from lepton.autograd.state import STATE, enable_grad, no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -57,7 +57,8 @@ def checkpoint(
     """``function(*args, **kwargs)``, keeping its arguments in place of what its ops save; backward runs it again.
 
     Args:
-        function: what to run. It must do the same when it runs again; its random draws are the same.
+        function: what to run. It must do the same when it runs again; its random draws are the same, and buffers such
+            as running statistics are updated in the first run alone.
         use_reentrant: which mechanism. False: works with ``autograd.grad``, higher derivatives, keyword arguments and
             nested structures. True: gradients reach tensors among ``args`` only, ``backward()`` alone can be used, and
             one of ``args`` must require a gradient. To be given; left out it is True, with a warning.
@@ -195,7 +196,7 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
 
 
 class _Surroundings:
-    """The random state and the autocast of the first run, to be there again in the second."""
+    """The random state and the autocast of the first run, to be there again in the second, which spares buffers."""
 
     def __init__(self, preserve: bool) -> None:
         self.generator = current_generator() if preserve else None
@@ -205,20 +206,21 @@ class _Surroundings:
     @contextmanager
     def restored(self) -> Iterator[None]:
         """Within the block everything is as it was; afterwards, as it is now."""
-        autocast, STATE.autocast = STATE.autocast, self.autocast
+        now = STATE.autocast, STATE.recomputing
+        STATE.autocast, STATE.recomputing = self.autocast, True
         try:
             if self.generator is None or self.state is None:
                 yield
             else:
-                now = self.generator.get_state_bytes()
+                drawn = self.generator.get_state_bytes()
                 self.generator.set_state_bytes(self.state)
                 try:
                     with using(self.generator):
                         yield
                 finally:
-                    self.generator.set_state_bytes(now)
+                    self.generator.set_state_bytes(drawn)
         finally:
-            STATE.autocast = autocast
+            STATE.autocast, STATE.recomputing = now
 
 
 def _again(
@@ -256,7 +258,7 @@ class _Argument:
     __slots__ = ("kept", "unpack_hook", "version", "edge")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.edge = (tensor if tensor._edge is None else tensor._edge) if tensor.requires_grad else None
+        self.edge = tensor._target() if tensor.requires_grad else None
         self.kept: Any = tensor
         self.unpack_hook: Any = None
         self.version = None if tensor._cell is None else tensor._cell[0]

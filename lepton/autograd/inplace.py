@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lepton.autograd.op import UNSHARED, Cast, Op, SumTo, ViewOp, broadcast_shape
+from lepton.autograd.op import Cast, Op, SumTo, ViewOp, broadcast_shape
 from lepton.autograd.registry import PublicOp
+from lepton.autograd.saving import UNSHARED
 from lepton.autograd.scalars import as_written
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
@@ -210,10 +211,8 @@ def rebase(target: Tensor, edge: Any) -> None:
         target._edge, target._needs = edge, True
     else:
         base = view.base
-        base_edge = (base if base._edge is None else base._edge) if base._needs else None
         scatter = ViewScatter(view.chain)
-        scatter.needs, scatter.edges = (base_edge is not None, True), (base_edge, edge)
-        scatter.saved, scatter.watch = (), None
+        scatter.record(base._target() if base._needs else None, edge)
         base._edge, base._needs = scatter, True
         view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
         target._sync()

@@ -112,7 +112,7 @@ def backward(
         gradient: ∂L/∂self, of this shape; may be left out for a tensor of one element.
         retain_graph, create_graph, inputs: as for :func:`lepton.autograd.backward`.
     """
-    engine.backward(self, gradient, retain_graph, create_graph, inputs)
+    engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
 def _iterate(self: Tensor) -> Any:

@@ -25,6 +25,7 @@ class State(threading.local):
     saved_hooks: tuple[Callable[..., Any], Callable[..., Any]] | None = None
     saved_hooks_refused: str | None = None  # why no hooks on saved tensors may be set
     run: Any = None  # the innermost backward that is under way
+    recomputing = False  # a checkpointed function runs again: what it did to buffers is done
 
 
 STATE = State()

@@ -179,6 +179,10 @@ class Tensor:
 
     # ------------------------------------------------------------------ its place in the graph
 
+    def _target(self) -> Any:
+        """Where its gradient goes: to the op that made it, a pair (op, output index), or to itself, the leaf."""
+        return self if self._edge is None else self._edge
+
     def _sync(self) -> None:
         """Make a view's edge anew when its memory was written through another tensor since.
 
@@ -201,7 +205,7 @@ class Tensor:
             view.chain = View.way_back(base._data, view.origin) + view.chain
             view.origin = base._data
         if base._needs:
-            edge = base if base._edge is None else base._edge
+            edge = base._target()
             for op in view.chain:
                 edge = op.retrace(edge)
             self._edge, self._needs = edge, True

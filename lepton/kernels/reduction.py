@@ -18,7 +18,7 @@ add_up: Callable[..., Any] = np.add.reduce
 
 def is_narrow(array_dtype: Any) -> bool:
     """Whether the type is float16 or bfloat16, whose sums and products are accumulated in float32."""
-    return bool(array_dtype.itemsize == 2 and array_dtype.kind in "fV")
+    return array_dtype.itemsize == 2 and array_dtype.kind in "fV"  # type: ignore[no-any-return]
 
 
 def widen(x: Array) -> Array:
@@ -82,12 +82,14 @@ def _correct(found: Array, short: Array, x: Array, peak: Array, axes: int | tupl
     step = max(1, BLOCK * found.size // x.size) if type(x) is np.ndarray else short.size
     for start in range(0, short.size, step):
         here = short[start : start + step]
-        here_terms, here_peaks = module.take(terms, here, axis=side), module.take(peaks, here, axis=side)
-        found[here] = _log_little_more(here_terms, here_peaks, 1 - side)
+        rows, its_peaks = [module.take(each, here, axis=side) for each in (terms, peaks)]
+        if side == 1:  # rows that lie in one piece are added up in pairs, which loses fewer digits
+            rows, its_peaks = module.ascontiguousarray(rows.T), its_peaks.reshape(-1, 1)
+        found[here] = _log_little_more(rows, its_peaks)
 
 
-def _log_little_more(x: Array, peak: Array, axis: int) -> Array:
-    """log Σ e^(x − peak) along ``axis`` where the sum is little more than the 1 of the peak.
+def _log_little_more(x: Array, peak: Array) -> Array:
+    """log Σ e^(x − peak) of each row where the sum is little more than the 1 of the peak.
 
     The logarithm has the digits of that little. So the ones are left out of the sum, and each other term gets back what
     x − peak lost by rounding (D. E. Knuth's way), which the exponential makes larger than a last digit.
@@ -97,5 +99,5 @@ def _log_little_more(x: Array, peak: Array, axis: int) -> Array:
     terms = module.exp(shifted)
     taken = shifted - x
     lost = (x - (shifted - taken)) - (peak + taken)
-    rest = masked(terms + terms * lost, (shifted < 0) & (terms > 0)).sum(axis=axis, dtype="float64")
-    return module.log1p(rest + ((shifted == 0).sum(axis=axis) - 1))
+    rest = masked(terms + terms * lost, (shifted < 0) & (terms > 0)).sum(axis=1, dtype="float64")
+    return module.log1p(rest + ((shifted == 0).sum(axis=1) - 1))

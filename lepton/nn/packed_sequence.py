@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from lepton.autograd.ops.creation import arange, empty_like
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
-from lepton.errors import ArgumentError, ShapeError
+from lepton.errors import ArgumentError, ContractError, ShapeError
 
 __all__ = ["PackedSequence", "invert_permutation", "step_sizes"]
 
@@ -29,7 +29,7 @@ class PackedSequence(_Packed):
         sorted_indices: how the sequences were sorted by length, or None. unsorted_indices: how to sort them back.
 
     Raises:
-        ArgumentError: ``batch_sizes`` is not on the CPU, or there are none.
+        ArgumentError: ``batch_sizes`` is not on the CPU. ContractError: there are none.
     """
 
     def __new__(
@@ -41,7 +41,7 @@ class PackedSequence(_Packed):
     ) -> Self:
         if batch_sizes is None:  # PackedSequence((data, batch_sizes)) is a form of old
             if not (isinstance(data, (list, tuple)) and len(data) == 2):
-                raise ArgumentError(f"PackedSequence: batch_sizes is missing, and data is no pair but {type(data)}")
+                raise ContractError(f"PackedSequence: batch_sizes is missing, and data is no pair but {type(data)}")
             data, batch_sizes = data
         if batch_sizes.device.type != "cpu":
             raise ArgumentError(

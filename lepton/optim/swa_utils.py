@@ -15,7 +15,7 @@ from lepton.autograd.ops.creation import scalar_tensor
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
-from lepton.errors import ArgumentError
+from lepton.errors import ArgumentError, ContractError
 from lepton.nn.layers.normalization import _BatchNorm
 from lepton.nn.module import Module
 from lepton.optim.lr_scheduler.base import LRScheduler, check_optimizer, for_each_group
@@ -114,7 +114,7 @@ class AveragedModel(Module):
         module: the average, a model. n_averaged: how many models are in it.
 
     Raises:
-        ArgumentError: both functions are given.
+        ContractError: both functions are given.
     """
 
     n_averaged: Tensor
@@ -129,7 +129,7 @@ class AveragedModel(Module):
     ) -> None:
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise ArgumentError("Only one of avg_fn and multi_avg_fn should be provided")
+            raise ContractError("Only one of avg_fn and multi_avg_fn should be provided")
         self.module = copy.deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)

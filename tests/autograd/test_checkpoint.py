@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import tracemalloc
 import weakref
@@ -54,6 +55,27 @@ def gradients(model: nn.Module, run: Callable[[Any], Any], x: Any) -> list[Any]:
 def assert_same(found: list[Any], expected: list[Any]) -> None:
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@both
+def test_the_second_run_leaves_buffers_alone(reentrant: bool) -> None:
+    """Running statistics, their count, and the vectors of power iterations are what they are without a checkpoint."""
+    lepton.manual_seed(1)
+    model = nn.Sequential(
+        nn.utils.parametrizations.spectral_norm(nn.Linear(4, 6)),
+        nn.BatchNorm1d(6),
+        nn.utils.spectral_norm(nn.Linear(6, 6)),
+        nn.BatchNorm1d(6, momentum=None),
+        nn.Unflatten(1, (2, 3)),
+        nn.InstanceNorm1d(2, track_running_stats=True),
+    )
+    plain, x = copy.deepcopy(model), point()
+    first = gradients(plain, plain, x)
+    assert_same(gradients(model, lambda x: checkpoint(model, x, use_reentrant=reentrant), x), first)
+    for name, buffer in plain.named_buffers():
+        np.testing.assert_array_equal(model.get_buffer(name).numpy(), buffer.numpy(), err_msg=name)
+    model(x)
+    assert int(model[1].num_batches_tracked) == 2
 
 
 @both

@@ -87,11 +87,13 @@ def kill_many_times(path: Path, environment: dict[str, str], times: int) -> None
     assert os.listdir(path.parent) == [path.name]
 
 
+@pytest.mark.timeout(600)  # a busy disk takes seconds to say that data are on it
 def test_kill_at_random_moments(path: Path, clean_environment: dict[str, str]) -> None:
     kill_many_times(path, clean_environment, 20)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_kill_at_200_random_moments(path: Path, clean_environment: dict[str, str]) -> None:
     kill_many_times(path, clean_environment, 200)
 

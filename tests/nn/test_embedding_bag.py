@@ -10,7 +10,7 @@ import pytest
 import lepton
 import lepton.nn.functional as F
 from lepton import nn
-from lepton.errors import ArgumentError, ShapeError, ValueRangeError
+from lepton.errors import ArgumentError, ContractError, ValueRangeError
 
 INDEX, OFFSETS = [3, 0, 3, 1, 2, 2, 4], [0, 3, 3, 5]
 BAGS = [[3, 0, 3], [], [1, 2], [2, 4]]
@@ -83,9 +83,9 @@ def test_a_given_table() -> None:
     assert (frozen.num_embeddings, frozen.embedding_dim, frozen.mode, frozen.padding_idx) == (4, 2, "sum", 0)
     assert frozen.include_last_offset
     assert nn.EmbeddingBag.from_pretrained(table, freeze=False).weight.requires_grad
-    with pytest.raises(ShapeError, match="expected to be 2-dimensional"):
+    with pytest.raises(ContractError, match="expected to be 2-dimensional"):
         nn.EmbeddingBag.from_pretrained(lepton.ones(3))
-    with pytest.raises(ShapeError, match="does not match"):
+    with pytest.raises(ContractError, match="does not match"):
         nn.EmbeddingBag(2, 2, _weight=table)
 
 

@@ -12,7 +12,7 @@ import lepton
 import lepton.nn.functional as F
 from lepton import nn
 from lepton.autograd import gradcheck, gradgradcheck
-from lepton.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
+from lepton.errors import ArgumentError, ContractError, DTypeError, IndexRangeError, ShapeError
 from lepton.kernels import loss as kernels
 
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, -9999.0], [1e30, 1e30, -1e30]])
@@ -213,7 +213,7 @@ def test_pretrained_embeddings_are_frozen_unless_told() -> None:
     frozen = nn.Embedding.from_pretrained(vectors)
     assert not frozen.weight.requires_grad and lepton.equal(frozen(lepton.tensor([1])), vectors[1:2])
     assert nn.Embedding.from_pretrained(vectors, freeze=False).weight.requires_grad
-    with pytest.raises(ShapeError, match="expected to be 2-dimensional"):
+    with pytest.raises(ContractError, match="expected to be 2-dimensional"):
         nn.Embedding.from_pretrained(lepton.ones(3))
     with pytest.raises(ArgumentError, match="sparse=True is not available"):
         F.embedding(lepton.tensor([1]), vectors, sparse=True)

@@ -50,8 +50,7 @@ def both(make: Callable[[Any], Any]) -> tuple[Any, Any]:
             made.append(error)
     theirs, ours = made
     if isinstance(theirs, Exception) or isinstance(ours, Exception):
-        wanted = ValueError if isinstance(theirs, AssertionError) else type(theirs)
-        assert isinstance(theirs, Exception) and isinstance(ours, wanted), made
+        assert isinstance(theirs, Exception) and isinstance(ours, type(theirs)), made
     return ours, theirs
 
 

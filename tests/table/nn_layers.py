@@ -62,7 +62,7 @@ LINEAR = [
         ],
         errors=[
             (Call(5, 3).on(np.array([5])), IndexError),
-            (Call(5, 3, padding_idx=5).on(np.array([0])).tagged("padding"), ValueError),
+            (Call(5, 3, padding_idx=5).on(np.array([0])), AssertionError),
         ],
     ),
 ]  # fmt: skip
@@ -208,7 +208,7 @@ ACTIVATIONS = [
     ],
     layer(
         "Hardtanh", Call().on(X), Call(-0.5, 3.0).on(X), domain=KINKED,
-        errors=[(Call(2.0, 1.0).on(X).tagged("limits"), ValueError)],
+        errors=[(Call(2.0, 1.0).on(X), AssertionError)],
     ),
     layer("LeakyReLU", Call().on(X), Call(0.3).on(X), domain=KINKED),
     layer("RReLU", Call(0.2, 0.2).on(X), domain=KINKED),

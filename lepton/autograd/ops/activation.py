@@ -27,13 +27,9 @@ class Relu(Elementwise):
     __slots__ = ()
     saves = ("out",)
 
-    def accept(self, inputs: tuple[Any, ...]) -> Any:
-        arrays = super().accept(inputs)
-        if arrays[0].dtype.kind == "b":
-            raise DTypeError("Boolean inputs not supported for relu")
-        return arrays
-
     def forward(self, x: Any) -> Any:
+        if x.dtype.kind == "b":
+            raise DTypeError("Boolean inputs not supported for relu")
         return kernels.relu(x)
 
     def backward(self, g: Any, out: Any) -> Any:

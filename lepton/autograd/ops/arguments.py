@@ -162,8 +162,3 @@ def tensor_sequence(tensors: Any, what: str) -> Sequence[Tensor]:
                 f"expected Tensor as element {place} in argument 'tensors' of {what}(), but got {type(each).__name__}"
             )
     return tensors
-
-
-def is_low_precision(array_dtype: Any) -> bool:
-    """Whether the type is float16 or bfloat16, whose sums and products are accumulated in float32."""
-    return bool(array_dtype.itemsize == 2 and array_dtype.kind in "fV")

@@ -531,14 +531,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         a, b = input._data.dtype, weight._data.dtype
     except AttributeError:
         a, b = check_tensor(input, "linear")._data.dtype, check_tensor(weight, "linear", "weight", 2)._data.dtype
-    if a != b:
+    if a is not b and a != b:
         raise _types_of_linear(a, b, bias)
     if weight._data.ndim == 1:
         out = matmul(input, weight)
         return out if bias is None else add(out, bias)
     if bias is None:
         return Linear()(input, weight)
-    if bias._data.dtype != a:
+    if bias._data.dtype is not a:
         check_types(input, bias)
     if bias._data.shape != weight._data.shape[:-1]:
         bias = expand(bias, weight._data.shape[:-1])

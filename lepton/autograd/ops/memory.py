@@ -94,10 +94,10 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     shown = _strided(size, stride, offset)
     whole = layout(owner._data)
     _check(shown, whole.bounds()[1])
+    if input._view is None or not input._view.frozen:
+        return AsStrided(shown, whole, address(owner._data))(owner)  # it may show more of the memory than the input
     made = AsStrided(shown, source, address(input._data))(input)
-    if owner is not input:
-        from_owner = AsStrided(shown, whole, address(owner._data))
-        link_view(owner, made, (from_owner,), None if made._view is None else made._view.frozen)
+    link_view(owner, made, (AsStrided(shown, whole, address(owner._data)),), input._view.frozen)
     return made
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor, is_low_precision
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.ops.distance import Pdist, cosine_similarity
 from lepton.autograd.ops.statistics import norm
 from lepton.autograd.tensor import Tensor
 from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
+from lepton.kernels.reduction import is_narrow
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -48,7 +49,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise ShapeError(f"pdist only supports 2D tensors, got: {data.ndim}D")
     if not input.dtype.is_floating_point:
         raise DTypeError(f"pdist only supports floating-point dtypes, not {SCALAR_NAMES[input.dtype]}")
-    if is_low_precision(data.dtype):
+    if is_narrow(data.dtype):
         raise UnsupportedDTypeError(f"\"pdist\" not implemented for '{SCALAR_NAMES[input.dtype]}'; use .float()")
     if not p >= 0:
         raise ValueRangeError(f"pdist only supports non-negative p values, got {p}")

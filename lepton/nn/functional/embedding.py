@@ -15,6 +15,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import (
     ArgumentError,
+    ContractError,
     DTypeError,
     IndexRangeError,
     PlaceError,
@@ -51,13 +52,13 @@ def embedding(
 
     Raises:
         IndexRangeError: an index is outside [0, V). DTypeError: the indices are no integers. ShapeError: the table is
-            not two-dimensional. ArgumentError: ``padding_idx`` is no row, or ``sparse`` is asked for.
+            not two-dimensional. ContractError: ``padding_idx`` is no row. ArgumentError: ``sparse`` is asked for.
     """
     check_tensor(input, "embedding")
     check_tensor(weight, "embedding", "weight", 2)
     index = _checked_index(input, weight, "embedding", IndexRangeError)
     _refuse_sparse(sparse, "embedding")
-    padding_idx = _padding_row(padding_idx, weight._data.shape[0])
+    padding_idx = padding_row(padding_idx, weight._data.shape[0], ContractError)
     if max_norm is not None:
         _limit_norms(weight, index, max_norm, norm_type)
     return Embedding(index, factor_of(index, padding_idx, scale_grad_by_freq, weight._data.dtype))(weight)
@@ -91,11 +92,12 @@ def _checked_index(input: Tensor, weight: Tensor, what: str, kind: type[Exceptio
     return index
 
 
-def _padding_row(padding_idx: int | None, rows: int) -> int | None:
+def padding_row(padding_idx: int | None, rows: int, kind: type[Exception]) -> int | None:
+    """The padding row counted from the start; an error of this kind if there is no such row."""
     if padding_idx is None:
         return None
     if not -rows <= padding_idx < rows:
-        raise ArgumentError(f"Padding_idx must be within num_embeddings: it is {padding_idx}, and there are {rows}")
+        raise kind(f"padding_idx must be within num_embeddings: it is {padding_idx}, and there are {rows}")
     return padding_idx % rows
 
 
@@ -160,7 +162,7 @@ def embedding_bag(
         _limit_norms(weight, index, max_norm, norm_type)
     factors: Any = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     if padding_idx is not None:
-        kept = (index != _bag_padding(padding_idx, weight._data.shape[0])).nonzero()[0]
+        kept = (index != padding_row(padding_idx, weight._data.shape[0], ValueRangeError)).nonzero()[0]
         index, bags = index[kept], bags[kept]
         factors = None if factors is None else Index((kept,), True)(factors)
     rows: Any = Embedding(index, factor_of(index, None, scale_grad_by_freq, weight._data.dtype))(weight)
@@ -257,14 +259,6 @@ def _checked_offsets(offsets: Any, length: int, with_end: bool) -> Any:
     if (offsets[1:] < offsets[:-1]).any():
         raise ValueRangeError("embedding_bag: offsets must not decrease, a bag cannot end before it begins")
     return offsets
-
-
-def _bag_padding(padding_idx: int, rows: int) -> int:
-    if not -rows <= padding_idx < rows:
-        raise ValueRangeError(
-            f"padding_idx must be within the number of embeddings, {-rows} through {rows - 1}, but got {padding_idx}"
-        )
-    return padding_idx % rows
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

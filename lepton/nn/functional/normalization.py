@@ -8,6 +8,7 @@ from typing import Any
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.normalization import FixedNormalization, Normalization
 from lepton.autograd.ops.pooling import AvgPool
+from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import Array, xp
@@ -84,7 +85,12 @@ def _with_running(
 
 
 def update_running(mean: Tensor | None, var: Tensor | None, found: Any, count: float, momentum: float) -> None:
-    """Let the running statistics follow those of a batch of ``count`` values per channel, in place."""
+    """Let the running statistics follow those of a batch of ``count`` values per channel, in place.
+
+    Where a checkpoint runs a function again, they have done so already.
+    """
+    if STATE.recomputing:
+        return
     for running, batch, factor in ((mean, found[0], 1.0), (var, found[1], count / max(count - 1, 1))):
         if running is None:
             continue

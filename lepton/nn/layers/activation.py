@@ -6,7 +6,7 @@ import warnings
 
 from lepton.autograd.ops.creation import full
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError
+from lepton.errors import ArgumentError, ContractError
 from lepton.nn import functional as F
 from lepton.nn import init as initialise
 from lepton.nn.layers._parameters import DeviceLike, DType
@@ -84,7 +84,7 @@ class Hardtanh(_InPlace):
         min_val, max_val: the limits. inplace: write the result into the input. min_value, max_value: their old names.
 
     Raises:
-        ArgumentError: ``max_val`` is not greater than ``min_val``.
+        ContractError: ``max_val`` is not greater than ``min_val``.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Hardtanh(_InPlace):
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value
         if self.max_val <= self.min_val:
-            raise ArgumentError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
+            raise ContractError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)

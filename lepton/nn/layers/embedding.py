@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError, ShapeError
+from lepton.errors import ContractError
 from lepton.nn import functional as F
 from lepton.nn import init
+from lepton.nn.functional.embedding import padding_row
 from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
@@ -14,22 +15,9 @@ from lepton.nn.parameter import Parameter
 __all__ = ["Embedding", "EmbeddingBag"]
 
 
-def _padding_row(padding_idx: int | None, rows: int) -> int | None:
-    """The padding row counted from the start.
-
-    Raises:
-        ArgumentError: there is no such row.
-    """
-    if padding_idx is None:
-        return None
-    if not -rows <= padding_idx < rows:
-        raise ArgumentError(f"Padding_idx must be within num_embeddings: it is {padding_idx}, and there are {rows}")
-    return padding_idx % rows
-
-
 def _check_table(weight: Tensor, rows: int, columns: int) -> None:
     if tuple(weight.shape) != (rows, columns):
-        raise ShapeError(
+        raise ContractError(
             "Shape of weight does not match num_embeddings and embedding_dim: "
             f"{list(weight.shape)} is not {[rows, columns]}"
         )
@@ -46,7 +34,7 @@ def _reset_table(weight: Parameter, padding_idx: int | None) -> None:
 def _size_of(embeddings: Tensor) -> tuple[int, int]:
     """The number of vectors and their length."""
     if embeddings.ndim != 2:
-        raise ShapeError(f"Embeddings parameter is expected to be 2-dimensional, but is {list(embeddings.shape)}")
+        raise ContractError(f"Embeddings parameter is expected to be 2-dimensional, but is {list(embeddings.shape)}")
     rows, columns = embeddings.shape
     return rows, columns
 
@@ -62,7 +50,7 @@ class Embedding(Module):
         max_norm, norm_type, scale_grad_by_freq, sparse: as for :func:`lepton.nn.functional.embedding`.
 
     Raises:
-        ArgumentError: ``padding_idx`` is no row. IndexRangeError (when called): an index is no row. DTypeError (when
+        ContractError: ``padding_idx`` is no row. IndexRangeError (when called): an index is no row. DTypeError (when
             called): the indices are neither int64 nor int32.
 
     >>> from lepton import nn, tensor
@@ -89,7 +77,7 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = _padding_row(padding_idx, num_embeddings)
+        self.padding_idx = padding_row(padding_idx, num_embeddings, ContractError)
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
         if _weight is None:
@@ -130,7 +118,7 @@ class Embedding(Module):
         """An embedding whose table is ``embeddings`` (V, D), frozen unless ``freeze`` is False.
 
         Raises:
-            ShapeError: ``embeddings`` is not two-dimensional.
+            ContractError: ``embeddings`` is not two-dimensional.
         """
         rows, columns = _size_of(embeddings)
         return cls(
@@ -169,7 +157,7 @@ class EmbeddingBag(Module):
             :func:`lepton.nn.functional.embedding_bag`.
 
     Raises:
-        ArgumentError: ``padding_idx`` is no row. PlaceError (when called): an index is no row.
+        ContractError: ``padding_idx`` is no row. PlaceError (when called): an index is no row.
     """
 
     weight: Parameter
@@ -194,7 +182,7 @@ class EmbeddingBag(Module):
         self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq, self.mode, self.sparse = scale_grad_by_freq, mode, sparse
         self.include_last_offset = include_last_offset
-        self.padding_idx = _padding_row(padding_idx, num_embeddings)
+        self.padding_idx = padding_row(padding_idx, num_embeddings, ContractError)
         if _weight is None:
             self.weight = new_parameter((num_embeddings, embedding_dim), device, dtype)
             self.reset_parameters()
@@ -240,7 +228,7 @@ class EmbeddingBag(Module):
         """An embedding bag whose table is ``embeddings`` (V, D), frozen unless ``freeze`` is False.
 
         Raises:
-            ShapeError: ``embeddings`` is not two-dimensional.
+            ContractError: ``embeddings`` is not two-dimensional.
         """
         made = cls(
             *_size_of(embeddings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from lepton.autograd.ops.creation import scalar_tensor
+from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.errors import ArgumentError
@@ -134,7 +135,8 @@ class _BatchNorm(_Running):
         """(x − mean)/√(var + eps)·weight + bias; in training the running statistics move towards the batch's."""
         self._check_dims(input)
         factor = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
+        counted = self.training and self.track_running_stats and not STATE.recomputing
+        if counted and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
                 factor = 1.0 / float(self.num_batches_tracked)

@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
-from lepton.autograd.op import Op
 from lepton.autograd.ops.creation import eye
+from lepton.autograd.ops.factorization import qr
+from lepton.autograd.ops.solving import solve
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 
-__all__ = ["cayley", "householder_product", "matrix_exp", "orthogonalized", "reflectors"]
-
-TERMS = 14  # of the exponential's series, for matrices of norm 1/2: the next term is below 1e-16
-
-
-class Solve(Op):
-    """Z = A⁻¹·B          ∂L/∂B = A⁻ᵀ·g,  ∂L/∂A = −A⁻ᵀ·g·Zᵀ"""
-
-    __slots__ = ()
-    saves = ("a", "out")
-
-    def forward(self, a: Any, b: Any) -> Any:
-        return xp(a).linalg.solve(a, b)
-
-    def backward(self, g: Any, a: Any, out: Any) -> Any:
-        of_b = Solve.on(a.swapaxes(-1, -2), g)
-        return -(of_b @ out.swapaxes(-1, -2)) if self.needs[0] else None, of_b
-
-
-def matrix_exp(a: Tensor) -> Tensor:
-    """e^A = (e^(A/2ˢ))^(2ˢ), by its series for a matrix of norm up to 1/2 and s squarings (Higham 2005)."""
-    unit = eye(a.shape[-1], dtype=a.dtype, device=a.device)
-    largest = float(a.detach().abs().sum(dim=-1).amax()) if a.numel() else 0.0
-    squarings = max(0, math.ceil(math.log2(largest / 0.5))) if 0.0 < largest < math.inf else 0
-    small = a / 2.0**squarings
-    found = unit + small / TERMS
-    for term in range(TERMS - 1, 0, -1):
-        found = unit + small @ found / term
-    for _ in range(squarings):
-        found = found @ found
-    return found
+__all__ = ["cayley", "householder_product", "orthogonalized", "reflectors"]
 
 
 def cayley(a: Tensor) -> Tensor:
     """(I − A/2)⁻¹·(I + A/2)."""
     unit = eye(a.shape[-1], dtype=a.dtype, device=a.device)
-    found: Tensor = Solve()(unit - 0.5 * a, unit + 0.5 * a)
-    return found
+    return solve(unit - 0.5 * a, unit + 0.5 * a)
 
 
 def householder_product(v: Tensor, tau: Tensor) -> Tensor:
@@ -70,7 +37,5 @@ def reflectors(q: Tensor) -> tuple[Tensor, Tensor]:
 
 def orthogonalized(a: Tensor) -> Tensor:
     """The Q of A = Q·R with positive diagonal of R."""
-    module = xp(a._data)
-    q, r = module.linalg.qr(a._data)
-    signs = module.sign(module.diagonal(r, axis1=-2, axis2=-1))
-    return Tensor(q * signs[..., None, :])
+    q, r = qr(a)
+    return q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)

@@ -6,7 +6,7 @@ import copy
 from typing import Any, TypeVar
 
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError
+from lepton.errors import ContractError
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -17,9 +17,9 @@ M = TypeVar("M", bound=Module)
 
 def _check(layer: Module, bn: Any) -> None:
     if layer.training or bn.training:
-        raise ArgumentError("Fusion only for eval! Call .eval() on both modules first.")
+        raise ContractError("Fusion only for eval! Call .eval() on both modules first.")
     if bn.running_mean is None or bn.running_var is None:
-        raise ArgumentError("bn.running_mean and bn.running_var must not be None; track_running_stats=True makes them")
+        raise ContractError("bn.running_mean and bn.running_var must not be None; track_running_stats=True makes them")
 
 
 def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
@@ -29,7 +29,7 @@ def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
         conv, bn: the layers, both in evaluation mode. transpose: the convolution is a transposed one.
 
     Raises:
-        ArgumentError: one is in training mode, or ``bn`` has no running statistics.
+        ContractError: one is in training mode, or ``bn`` has no running statistics.
     """
     _check(conv, bn)
     fused: Any = copy.deepcopy(conv)
@@ -70,14 +70,14 @@ def fuse_linear_bn_eval(linear: M, bn: Module) -> M:
         linear, bn: the layers, both in evaluation mode.
 
     Raises:
-        ArgumentError: one is in training mode, ``bn`` has no running statistics, or as many features as
+        ContractError: one is in training mode, ``bn`` has no running statistics, or as many features as
             ``linear`` gives (or 1).
     """
     _check(linear, bn)
     fused: Any = copy.deepcopy(linear)
     norm: Any = bn
     if norm.num_features not in (fused.out_features, 1):
-        raise ArgumentError(
+        raise ContractError(
             "To fuse, linear.out_features == bn.num_features or bn.num_features == 1, got "
             f"linear.out_features={fused.out_features} and bn.num_features={norm.num_features}"
         )

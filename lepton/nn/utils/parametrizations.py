@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 from lepton.autograd.ops.creation import eye, zeros_like
 from lepton.autograd.ops.joining import cat
 from lepton.autograd.ops.matrix import dot, mv
+from lepton.autograd.ops.matrix_functions import matrix_exp
 from lepton.autograd.ops.random import randn
 from lepton.autograd.ops.summaries import allclose
-from lepton.autograd.state import no_grad
+from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.errors import ArgumentError, MissingInverseError
 from lepton.nn.functional.normalization import normalize
 from lepton.nn.module import Module
-from lepton.nn.utils._orthogonal_maps import cayley, householder_product, matrix_exp, orthogonalized, reflectors
+from lepton.nn.utils._orthogonal_maps import cayley, householder_product, orthogonalized, reflectors
 from lepton.nn.utils.parametrize import register_parametrization
 from lepton.nn.utils.spectral_norm import as_matrix, outputs_dim, random_direction
 from lepton.nn.utils.weight_norm import norm_except_dim, normalized
@@ -232,7 +233,7 @@ class _SpectralNorm(Module):
         if weight.ndim == 1:
             return normalize(weight, dim=0, eps=self.eps)
         matrix = as_matrix(weight, self.dim)
-        if self.training:
+        if self.training and not STATE.recomputing:
             self._power_method(matrix, self.n_power_iterations)
         u, v = self._u.clone(), self._v.clone()  # a second access may change the buffers before backward
         return weight / dot(u, mv(matrix, v))

@@ -17,7 +17,7 @@ from lepton.autograd.ops.sorting import kthvalue, topk
 from lepton.autograd.ops.statistics import norm
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError, ArgumentTypeError, IndexRangeError, ModuleAttributeError
+from lepton.errors import ArgumentError, ArgumentTypeError, ContractError, IndexRangeError, ModuleAttributeError
 from lepton.nn.module import Module
 from lepton.nn.utils._hooks import find_hook, hooks_of, take_hook
 from lepton.nn.utils.convert_parameters import parameters_to_vector
@@ -81,7 +81,7 @@ class BasePruningMethod(ABC):
             The hook: the method, or a :class:`PruningContainer` of all that were applied.
 
         Raises:
-            ArgumentError: the scores have another shape, or the method refuses.
+            ContractError: the scores have another shape. ArgumentError: the method refuses.
         """
         method: BasePruningMethod = cls(*args, **kwargs)
         method._tensor_name = name
@@ -113,7 +113,7 @@ class BasePruningMethod(ABC):
             t: the tensor. default_mask: what is pruned already. importance_scores: by what to choose instead of ``t``.
 
         Raises:
-            ArgumentError: the scores have another shape, or the method refuses.
+            ContractError: the scores have another shape. ArgumentError: the method refuses.
         """
         scores = _scores(importance_scores, t, "tensor t")
         return t * self.compute_mask(scores, default_mask=ones_like(t) if default_mask is None else default_mask)
@@ -138,7 +138,7 @@ def _scores(given: Tensor | None, of: Tensor, what: str) -> Tensor:
     if given is None:
         return of
     if given.shape != of.shape:
-        raise ArgumentError(
+        raise ContractError(
             f"importance_scores should have the same shape as {what}, got {list(given.shape)} vs {list(of.shape)}"
         )
     return given
@@ -410,7 +410,7 @@ class CustomFromMask(BasePruningMethod):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         if default_mask.shape != self.mask.shape:
-            raise ArgumentError(
+            raise ContractError(
                 f"the mask has shape {list(self.mask.shape)}, and what it is for has {list(default_mask.shape)}"
             )
         return default_mask * self.mask.to(dtype=default_mask.dtype)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from lepton.autograd.ops.matrix import dot, mv
 from lepton.autograd.ops.random import randn
-from lepton.autograd.state import no_grad
+from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, HookError
@@ -66,7 +66,7 @@ class SpectralNorm:
         return weight / dot(u, mv(matrix, v))
 
     def __call__(self, module: Module, inputs: Any) -> None:
-        setattr(module, self.name, self.compute_weight(module, module.training))
+        setattr(module, self.name, self.compute_weight(module, module.training and not STATE.recomputing))
 
     def attach(self, module: Module) -> None:
         """Take the parameter's place."""
