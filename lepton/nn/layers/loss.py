@@ -63,7 +63,21 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(1/n) Σ (xᵢ − yᵢ)²; see :func:`lepton.nn.functional.mse_loss`."""
+    """(1/n) Σ (xᵢ − yᵢ)², the mean squared error; ∂L/∂xᵢ = 2·(xᵢ − yᵢ)/n.
+
+    Input and target: (*), floating; they are broadcast, with a warning. Output: (), or (*) with ``reduction="none"``.
+
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Raises:
+        ShapeError (when called): the shapes do not broadcast. ArgumentError: another ``reduction``.
+
+    >>> from lepton import nn, tensor
+    >>> nn.MSELoss()(tensor([1.0, 2.0]), tensor([0.0, 0.0]))
+    tensor(2.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of ``input`` with respect to ``target``."""
@@ -71,7 +85,12 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """(1/n) Σ |xᵢ − yᵢ|; see :func:`lepton.nn.functional.l1_loss`."""
+    """(1/n) Σ |xᵢ − yᵢ|, the mean absolute error; shapes, arguments and errors are as for :class:`MSELoss`.
+
+    >>> from lepton import nn, tensor
+    >>> nn.L1Loss()(tensor([1.0, -2.0]), tensor([0.0, 0.0]))
+    tensor(1.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of ``input`` with respect to ``target``."""
@@ -79,7 +98,10 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """A parabola for |x − y| < beta, lines beyond; see :func:`lepton.nn.functional.smooth_l1_loss`."""
+    """With d = x − y: d²/(2·beta) where |d| < beta, |d| − beta/2 elsewhere (Girshick, 2015).
+
+    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.smooth_l1_loss`.
+    """
 
     def __init__(
         self,
@@ -97,7 +119,13 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """A parabola for |x − y| ≤ delta, lines beyond; see :func:`lepton.nn.functional.huber_loss`."""
+    """With d = x − y: d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere (Huber, 1964).
+
+    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.huber_loss`.
+
+    Raises:
+        ArgumentTypeError: ``delta`` is no number.
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if not isinstance(delta, (float, int)):
@@ -111,7 +139,29 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """Cross-entropy of scores with target classes or probabilities; see :func:`lepton.nn.functional.cross_entropy`."""
+    """−log of the probability that softmax gives to the right class y: −x_y + log Σⱼ e^(xⱼ), the mean over samples.
+
+    Its gradient is (softmax(x) − one_hot(y))/N. The formula with weights, smoothing (Szegedy et al., 2016) and
+    probabilities as targets stands at :func:`lepton.nn.functional.cross_entropy`.
+
+    - input: scores (not probabilities) of C classes: (C), (N, C) or (N, C, d₁, …), floating
+    - target: the classes, in [0, C), int64: (), (N) or (N, d₁, …); or probabilities of the input's shape, floating
+    - output: (), or the target's shape without C with ``reduction="none"``
+
+    Args:
+        weight: (C), a factor for each class. ignore_index: samples of this class do not count.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        label_smoothing: in [0, 1], what part of the target is spread over all classes.
+
+    Raises:
+        IndexRangeError (when called): a class is outside [0, C). ArgumentError (when called): the batch sizes differ.
+            ShapeError, DTypeError (when called): other shapes and types than those above.
+
+    >>> from lepton import nn, tensor
+    >>> nn.CrossEntropyLoss()(tensor([[2.0, 0.0, 0.0]]), tensor([0]))
+    tensor(0.2395)
+    """
 
     def __init__(
         self,
@@ -138,7 +188,16 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """Negative log-likelihood of log-probabilities; see :func:`lepton.nn.functional.nll_loss`."""
+    """−(1/Σ w) Σₙ w_yₙ·l[n, yₙ], the negative log-likelihood of log-probabilities l at the classes y.
+
+    With :class:`LogSoftmax` before it, it is :class:`CrossEntropyLoss`, whose shapes, arguments and errors it has; the
+    target is always of classes.
+
+    >>> from lepton import nn, tensor
+    >>> scores = tensor([[2.0, 0.0, 0.0]])
+    >>> nn.NLLLoss()(nn.LogSoftmax(dim=1)(scores), tensor([0]))
+    tensor(0.2395)
+    """
 
     def __init__(
         self,
@@ -159,7 +218,22 @@ class NLLLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross-entropy of probabilities; see :func:`lepton.nn.functional.binary_cross_entropy`."""
+    """−(1/n) Σ w·(y·log x + (1 − y)·log(1 − x)): binary cross-entropy of probabilities, each logarithm at least −100.
+
+    Input and target: (*), both in [0, 1], floating. Output: (), or (*) with ``reduction="none"``.
+
+    Args:
+        weight: a factor for each element; it is broadcast.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Raises:
+        ValueRangeError (when called): something is outside [0, 1]. ArgumentError (when called): the shapes differ.
+
+    >>> from lepton import nn, tensor
+    >>> nn.BCELoss()(tensor([0.5, 0.9]), tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of the probabilities ``input`` with respect to ``target``."""
@@ -167,7 +241,23 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Binary cross-entropy of scores; see :func:`lepton.nn.functional.binary_cross_entropy_with_logits`."""
+    """−(1/n) Σ w·(P·y·log p + (1 − y)·log(1 − p)) with p = σ(x): sigmoid and :class:`BCELoss` in one, stable for any x.
+
+    Input: scores (*), floating; target: (*) in [0, 1]. Output: (), or (*) with ``reduction="none"``.
+
+    Args:
+        weight: w, a factor for each element. pos_weight: P, a factor for what is positive. Both are broadcast.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+
+    Raises:
+        ArgumentError (when called): the shapes of input and target differ. ShapeError (when called): that of a weight
+            does not broadcast.
+
+    >>> from lepton import nn, tensor
+    >>> nn.BCEWithLogitsLoss()(tensor([0.0]), tensor([1.0]))
+    tensor(0.6931)
+    """
 
     pos_weight: Tensor | None
 
