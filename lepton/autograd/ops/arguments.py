@@ -10,7 +10,8 @@ import numpy as np
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import Array, device_of, is_array, move
-from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.kernels.reduction import is_narrow
 
 SCALAR_NAMES = {
     dtypes.float64: "Double",
@@ -126,6 +127,21 @@ def check_tensor(value: Any, function: str, argument: str = "input", position: i
     return value
 
 
+def check_floating(value: Any, function: str, wide: bool = False) -> Tensor:
+    """``value``, which must be a Tensor of a floating type, with ``wide`` of at least 32 bits.
+
+    Raises:
+        UnsupportedDTypeError: its type is another. ArgumentTypeError: it is no Tensor.
+    """
+    data = check_tensor(value, function)._data
+    if data.dtype.kind not in "fV" or (wide and is_narrow(data.dtype)):
+        raise UnsupportedDTypeError(
+            f"\"{function}\" not implemented for '{scalar_name(data.dtype)}'; convert the input, as with .float()"
+        )
+    tensor: Tensor = value
+    return tensor
+
+
 def index_array(index: Any, like: Array, what: str, tensor_only: bool = True) -> Array:
     """An index tensor's integers as int64, on the device of ``like``.
 
@@ -162,8 +178,3 @@ def tensor_sequence(tensors: Any, what: str) -> Sequence[Tensor]:
                 f"expected Tensor as element {place} in argument 'tensors' of {what}(), but got {type(each).__name__}"
             )
     return tensors
-
-
-def is_low_precision(array_dtype: Any) -> bool:
-    """Whether the type is float16 or bfloat16, whose sums and products are accumulated in float32."""
-    return bool(array_dtype.itemsize == 2 and array_dtype.kind in "fV")
