@@ -9,7 +9,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.nn import functional as F
 from lepton.nn import init
-from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_bias
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_weight_and_bias
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -47,17 +47,12 @@ class Linear(Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        if self.weight._data.size:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        reset_bias(self.weight, self.bias)
+        reset_weight_and_bias(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """x·Wᵀ + b."""
@@ -93,10 +88,7 @@ class Bilinear(Module):
             raise ArgumentError(f"in1_features must be > 0, but got {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
