@@ -1,4 +1,4 @@
-"""The activations as modules."""
+"""The activations as modules: (*) → (*), any shape, but for ``GLU``, which halves a dimension."""
 
 from __future__ import annotations
 
@@ -126,7 +126,10 @@ class LeakyReLU(_InPlace):
 
 
 class RReLU(_InPlace):
-    """Leaky ReLU whose slope is, in training, drawn for each element from [lower, upper), else their mean."""
+    """x where x > 0, else s·x (Xu et al., 2015).
+
+    In training s is drawn for each element from [lower, upper), in evaluation it is their mean.
+    """
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -140,7 +143,7 @@ class RReLU(_InPlace):
 
 
 class PReLU(Module):
-    """x where x > 0, else w·x, with a learnt w that begins as ``init``.
+    """x where x > 0, else w·x, with a learnt w that begins as ``init`` (He et al., 2015).
 
     Args:
         num_parameters: 1, or one for each channel (dimension 1).
@@ -219,7 +222,7 @@ class Hardsigmoid(_InPlace):
 
 
 class Hardswish(_InPlace):
-    """x·min(max(x/6 + ½, 0), 1), element by element."""
+    """x·min(max(x/6 + ½, 0), 1), element by element (Howard et al., 2019)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -267,7 +270,14 @@ class Softplus(Module):
 
 
 class GELU(Module):
-    """x·Φ(x), element by element, Φ the normal distribution; ``approximate="tanh"`` takes its approximation by tanh."""
+    """x·Φ(x), element by element, Φ the normal distribution function (Hendrycks & Gimpel, 2016).
+
+    Args:
+        approximate: ``"none"``, or ``"tanh"`` for x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+
+    Raises:
+        DTypeError (when called): an unknown ``approximate``, or a type that is not floating.
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -281,21 +291,21 @@ class GELU(Module):
 
 
 class SiLU(_InPlace):
-    """x·σ(x), element by element."""
+    """x·σ(x), element by element, also called swish (Ramachandran et al., 2017)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_InPlace):
-    """x·tanh(log(1 + eˣ)), element by element."""
+    """x·tanh(log(1 + eˣ)), element by element (Misra, 2019)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class ELU(_InPlace):
-    """x where x > 0, else alpha·(eˣ − 1), element by element."""
+    """x where x > 0, else alpha·(eˣ − 1), element by element (Clevert et al., 2016)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -309,7 +319,7 @@ class ELU(_InPlace):
 
 
 class CELU(_InPlace):
-    """x where x > 0, else alpha·(e^(x/alpha) − 1), element by element."""
+    """x where x > 0, else alpha·(e^(x/alpha) − 1), element by element: smooth for any alpha (Barron, 2017)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -323,7 +333,10 @@ class CELU(_InPlace):
 
 
 class SELU(_InPlace):
-    """s·x where x > 0, else s·α·(eˣ − 1), with the s and α that keep mean 0 and variance 1."""
+    """s·x where x > 0, else s·α·(eˣ − 1), with s ≈ 1.0507 and α ≈ 1.6733, which keep mean 0 and variance 1.
+
+    (Klambauer et al., *Self-Normalizing Neural Networks*, 2017.)
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
@@ -344,7 +357,11 @@ class Tanhshrink(Module):
 
 
 class GLU(Module):
-    """a·σ(b), where a and b are the halves of the input along ``dim``."""
+    """a·σ(b), where a and b are the halves of the input along ``dim``: (*, 2n, *) → (*, n, *) (Dauphin et al., 2017).
+
+    Raises:
+        ShapeError (when called): the length along ``dim`` is odd.
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()

@@ -32,6 +32,9 @@ class Linear(Module):
 
     W has the shape (out_features, in_features), b (out_features); both begin uniform over ±1/√in_features.
 
+    Args:
+        in_features, out_features: the lengths of the last dimension. bias: whether there is b.
+
     Raises:
         ShapeError (when called): the input's last dimension is not ``in_features``.
     """
@@ -66,6 +69,9 @@ class Bilinear(Module):
     """z_k = Σᵢⱼ xᵢ·W_kij·yⱼ + b_k: (*, in1_features), (*, in2_features) → (*, out_features).
 
     W has the shape (out_features, in1_features, in2_features); it and b begin uniform over ±1/√in1_features.
+
+    Args:
+        in1_features, in2_features, out_features: the lengths of the last dimensions. bias: whether there is b.
 
     Raises:
         ArgumentError: ``in1_features`` is not positive. ShapeError (when called): the shapes do not fit.
