@@ -92,14 +92,14 @@ def _checked_index(input: Tensor, weight: Tensor, what: str, kind: type[Exceptio
     return index
 
 
-def padding_row(
-    padding_idx: int | None, rows: int, kind: type[Exception], limit: str = "num_embeddings"
-) -> int | None:
+def padding_row(padding_idx: int | None, rows: int, kind: type[Exception]) -> int | None:
     """The padding row counted from the start; an error of this kind if there is no such row."""
     if padding_idx is None:
         return None
     if not -rows <= padding_idx < rows:
-        raise kind(f"padding_idx must be within {limit}: it is {padding_idx}, and there are {rows}")
+        raise kind(
+            f"padding_idx must be within the number of embeddings, {-rows} through {rows - 1}, but got {padding_idx}"
+        )
     return padding_idx % rows
 
 
@@ -164,8 +164,7 @@ def embedding_bag(
         _limit_norms(weight, index, max_norm, norm_type)
     factors: Any = None if per_sample_weights is None else per_sample_weights.reshape(-1)
     if padding_idx is not None:
-        row = padding_row(padding_idx, weight._data.shape[0], ValueRangeError, "the number of embeddings")
-        kept = (index != row).nonzero()[0]
+        kept = (index != padding_row(padding_idx, weight._data.shape[0], ValueRangeError)).nonzero()[0]
         index, bags = index[kept], bags[kept]
         factors = None if factors is None else Index((kept,), True)(factors)
     rows: Any = Embedding(index, factor_of(index, None, scale_grad_by_freq, weight._data.dtype))(weight)

@@ -11,6 +11,7 @@ from lepton.nn.layers import (
     flatten,
     linear,
     loss,
+    margin,
     normalization,
     padding,
     pooling,
@@ -30,6 +31,7 @@ from lepton.nn.layers.embedding import *  # noqa: F403
 from lepton.nn.layers.flatten import *  # noqa: F403
 from lepton.nn.layers.linear import *  # noqa: F403
 from lepton.nn.layers.loss import *  # noqa: F403
+from lepton.nn.layers.margin import *  # noqa: F403
 from lepton.nn.layers.normalization import *  # noqa: F403
 from lepton.nn.layers.padding import *  # noqa: F403
 from lepton.nn.layers.pooling import *  # noqa: F403
@@ -52,6 +54,7 @@ __all__ = [
         flatten,
         linear,
         loss,
+        margin,
         normalization,
         padding,
         pooling,

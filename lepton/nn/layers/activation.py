@@ -1,4 +1,4 @@
-"""The activations as modules."""
+"""The activations as modules: (*) → (*), any shape, but for ``GLU``, which halves a dimension."""
 
 from __future__ import annotations
 
@@ -119,8 +119,7 @@ class ReLU6(Hardtanh):
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    extra_repr = _InPlace.extra_repr
 
 
 class LeakyReLU(_InPlace):

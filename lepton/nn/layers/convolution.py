@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.nn import functional as F
-from lepton.nn import init
-from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, repeated, reset_bias
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, repeated, reset_weight_and_bias
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -56,17 +54,12 @@ class _Convolution(Module):
         self.padding_mode = padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = new_parameter((first, second // groups, *self.kernel_size), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_channels,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_channels,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        if self.weight._data.size:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        reset_bias(self.weight, self.bias)
+        reset_weight_and_bias(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         nothing = (0,) * self.dims

@@ -10,7 +10,16 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class CosineSimilarity(Module):
-    """The cosine of two vectors along ``dim``; see :func:`lepton.cosine_similarity`."""
+    """x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)), the cosine of two vectors.
+
+    Args:
+        dim: along which they lie. eps: ε.
+
+    Input: two tensors of shapes that broadcast, (*, D, *). Output: (*, *).
+
+    Raises:
+        When called: as :func:`lepton.cosine_similarity`.
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
@@ -22,7 +31,16 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """‖x₁ − x₂ + ε‖ₚ over the last dimension; see :func:`lepton.nn.functional.pairwise_distance`."""
+    """‖x₁ − x₂ + ε‖ₚ over the last dimension.
+
+    Args:
+        p: the norm's order. eps: ε, added to each difference. keepdim: keep that dimension with length 1.
+
+    Input: two tensors of shapes that broadcast, (D) or (*, D). Output: (), (*), or (*, 1) with ``keepdim``.
+
+    Raises:
+        ShapeError (when called): the shapes do not broadcast.
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.nn import functional as F
 from lepton.nn import init
-from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_bias
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_weight_and_bias
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -65,17 +65,12 @@ class Linear(Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        if self.weight._data.size:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        reset_bias(self.weight, self.bias)
+        reset_weight_and_bias(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """x·Wᵀ + b."""
@@ -89,6 +84,9 @@ class Bilinear(Module):
     """z_k = Σᵢⱼ xᵢ·W_kij·yⱼ + b_k: (*, in1_features), (*, in2_features) → (*, out_features).
 
     W has the shape (out_features, in1_features, in2_features); it and b begin uniform over ±1/√in1_features.
+
+    Args:
+        in1_features, in2_features, out_features: the lengths of the last dimensions. bias: whether there is b.
 
     Raises:
         ArgumentError: ``in1_features`` is not positive. ShapeError (when called): the shapes do not fit.
@@ -111,10 +109,7 @@ class Bilinear(Module):
             raise ArgumentError(f"in1_features must be > 0, but got {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError, ArgumentTypeError
+from lepton.errors import ArgumentTypeError
 from lepton.nn import functional as F
 from lepton.nn.functional._reduction import legacy_reduction
-from lepton.nn.layers.distance import PairwiseDistance
 from lepton.nn.module import Module
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
-    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
-    "HingeEmbeddingLoss",
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
     "MSELoss",
-    "MarginRankingLoss",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
     "NLLLoss",
     "PoissonNLLLoss",
     "SmoothL1Loss",
-    "SoftMarginLoss",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
 ]
 
 
@@ -280,7 +270,19 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback–Leibler divergence; see :func:`lepton.nn.functional.kl_div`."""
+    """Kullback–Leibler divergence p·(log p − log q), 0 where p is 0.
+
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"batchmean"`` (the sum over the first dimension's length, as the mathematics has it), ``"mean"``
+            over all elements, ``"sum"``, or ``"none"``.
+        log_target: the target is log p.
+
+    Input: log q and p (or log p), of one shape (*). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        When called: as :func:`lepton.nn.functional.kl_div`.
+    """
 
     def __init__(
         self,
@@ -301,7 +303,19 @@ class KLDivLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log-likelihood of a normal distribution; see :func:`lepton.nn.functional.gaussian_nll_loss`."""
+    """−log likelihood of a normal distribution with mean μ and variance v: ½·(log v + (y − μ)²/v), v at least ε.
+
+    (Nix & Weigend, *Estimating the Mean and Variance of the Target Probability Distribution*, 1994.)
+
+    Args:
+        full: add the constant ½·log 2π. eps: ε. reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
+
+    Input: μ and y, of one shape (*), and v of that shape, with the last dimension missing or one of length 1, or a
+    number. Output: (), or (*) for ``"none"``.
+
+    Raises:
+        When called: as :func:`lepton.nn.functional.gaussian_nll_loss`.
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -313,7 +327,19 @@ class GaussianNLLLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log-likelihood of a Poisson distribution; see :func:`lepton.nn.functional.poisson_nll_loss`."""
+    """−log likelihood of a Poisson distribution with expectation λ: λ − y·log λ, without log y! unless ``full``.
+
+    Args:
+        log_input: the input is log λ; else it is λ, and ε is added to it in the logarithm.
+        full: add Stirling's approximation of log y!. eps: ε.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
+
+    Input: log λ or λ, and the counts y, of one shape (*). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        When called: as :func:`lepton.nn.functional.poisson_nll_loss`.
+    """
 
     def __init__(
         self,
@@ -335,7 +361,22 @@ class PoissonNLLLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification; see :func:`lepton.nn.functional.ctc_loss`."""
+    """Connectionist temporal classification (Graves et al., 2006): −log Σ_π Π_t p_t(π_t), for labels without times.
+
+    The sum is over the alignments π, a class for each time, that become the labels when repetitions are joined and then
+    blanks left out. Where there is none the loss is infinite.
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: ``"mean"``: each loss over its number of labels, then averaged; ``"sum"``, or ``"none"``.
+        zero_infinity: let infinite losses be 0, and their gradients too.
+
+    Input: log p, (T, N, C) or (T, C); the labels, (N, S), or all after each other; how many times each sample has, and
+    how many labels, (N). Output: (), or (N) for ``"none"``.
+
+    Raises:
+        When called: as :func:`lepton.nn.functional.ctc_loss`.
+    """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)
@@ -352,175 +393,3 @@ class CTCLoss(_Loss):
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
-
-
-# ---------------------------------------------------------------------- margins
-
-
-class HingeEmbeddingLoss(_Loss):
-    """Distances to be small, or larger than a margin; see :func:`lepton.nn.functional.hinge_embedding_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 1.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the distances ``input`` with respect to ``target``, 1 or −1."""
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
-
-
-class CosineEmbeddingLoss(_Loss):
-    """Vectors to be alike or not; see :func:`lepton.nn.functional.cosine_embedding_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        """The loss of the pairs of vectors with respect to ``target``, 1 or −1."""
-        return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
-
-
-class MarginRankingLoss(_Loss):
-    """One of two scores to be larger; see :func:`lepton.nn.functional.margin_ranking_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        """The loss of the pairs of scores with respect to ``target``, 1 or −1."""
-        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
-
-
-class SoftMarginLoss(_Loss):
-    """Logistic loss of scores; see :func:`lepton.nn.functional.soft_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to ``target``, 1 or −1."""
-        return F.soft_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiMarginLoss(_WeightedLoss):
-    """A class's score to be the highest by a margin; see :func:`lepton.nn.functional.multi_margin_loss`."""
-
-    def __init__(
-        self,
-        p: int = 1,
-        margin: float = 1.0,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        if p not in (1, 2):
-            raise ArgumentError(f"only p == 1 and p == 2 supported, got {p}")
-        if weight is not None and weight.ndim != 1:
-            raise ArgumentError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.ndim}D instead")
-        self.p, self.margin = p, margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to the classes ``target``."""
-        return F.multi_margin_loss(
-            input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction
-        )
-
-
-class MultiLabelMarginLoss(_Loss):
-    """Several classes' scores to be the highest; see :func:`lepton.nn.functional.multilabel_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to the lists of classes ``target``."""
-        return F.multilabel_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """Binary cross-entropy over classes; see :func:`lepton.nn.functional.multilabel_soft_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to ``target``, 1 for each class that applies."""
-        return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
-
-
-class TripletMarginLoss(_Loss):
-    """What belongs together to be nearer; see :func:`lepton.nn.functional.triplet_margin_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 1.0,
-        p: float = 2.0,
-        eps: float = 1e-6,
-        swap: bool = False,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        _check_margin(margin, "TripletMarginLoss")
-        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        """The loss of the triplets."""
-        return F.triplet_margin_loss(
-            anchor,
-            positive,
-            negative,
-            margin=self.margin,
-            p=self.p,
-            eps=self.eps,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
-
-
-class TripletMarginWithDistanceLoss(_Loss):
-    """The same with any distance; see :func:`lepton.nn.functional.triplet_margin_with_distance_loss`."""
-
-    def __init__(
-        self,
-        *,
-        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
-        margin: float = 1.0,
-        swap: bool = False,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(reduction=reduction)
-        _check_margin(margin, "TripletMarginWithDistanceLoss")
-        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
-        self.margin, self.swap = margin, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        """The loss of the triplets."""
-        return F.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
-
-
-def _check_margin(margin: float, name: str) -> None:
-    if margin <= 0:
-        raise ArgumentError(f"{name}: expected margin to be greater than 0, got {margin} instead")

@@ -250,12 +250,14 @@ class _InstanceNorm(_Running):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """z = (x − mean)/√(var + eps)·weight + bias for each channel of each sample of (N, C, L) or (C, L).
+    """z = (x − mean)/√(var + eps)·weight + bias for each channel of each sample of (N, C, L) (Ulyanov et al., 2016).
 
     Args:
         num_features: C. eps: keeps the root away from 0. momentum: how far the running statistics move.
         affine: whether there are weight and bias. bias: whether, with that, there is a bias.
         track_running_stats: keep running statistics, and use them in evaluation.
+
+    Input: (N, C, L) or (C, L). Output: as the input.
 
     Raises:
         ArgumentError (when called): an input of other dimensions or channels.
@@ -407,7 +409,16 @@ class RMSNorm(_Affine):
 
 
 class LocalResponseNorm(Module):
-    """z = x/(k + (alpha/size) Σ x²)^beta, the sum over ``size`` neighbouring channels (Krizhevsky et al., 2012)."""
+    """z = x/(k + (alpha/size) Σ x²)^beta, the sum over ``size`` neighbouring channels (Krizhevsky et al., 2012).
+
+    Args:
+        size: how many channels, ⌊size/2⌋ of them before. alpha, beta, k: as in the formula.
+
+    Input: (N, C, L, …). Output: as the input.
+
+    Raises:
+        ArgumentError (when called): fewer than three dimensions.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

@@ -80,6 +80,11 @@ class MaxPool1d(_MaxPoolNd):
         kernel_size: the window's length. stride: from one window to the next, by default the kernel size.
         padding: elements of −∞ put at both ends. dilation: from one element of a window to the next.
         return_indices: give (maxima, where they were). ceil_mode: keep a window that ends beyond the input.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, ⌊(L + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1).
+
+    Raises:
+        ShapeError (when called): an input of other dimensions, settings that do not fit it, or no window that does.
     """
 
     function = staticmethod(F.max_pool1d)
@@ -118,12 +123,17 @@ class MaxPool3d(_MaxPoolNd):
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L).
+    """The mean of each window: y[n,c,p] = (1/kernel_size) Σ over k of x[n,c,p·stride + k − padding].
 
     Args:
         kernel_size: the window's length. stride: from one window to the next, by default the kernel size.
         padding: zeros put at both ends. ceil_mode: keep a window that ends beyond the input.
         count_include_pad: padding counts among the elements that the sum is divided by.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, ⌊(L + 2·padding − kernel_size)/stride⌋ + 1).
+
+    Raises:
+        ShapeError (when called): an input of other dimensions, settings that do not fit it, or no window that does.
     """
 
     def __init__(
@@ -276,7 +286,11 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """(N, C, L) → (N, C, output_size): the mean of each of ``output_size`` windows of (nearly) equal length."""
+    """(N, C, L) → (N, C, n), n = ``output_size``: the mean of each of n bins, bin i from ⌊i·L/n⌋ to ⌈(i + 1)·L/n⌉.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or without elements.
+    """
 
     function = staticmethod(F.adaptive_avg_pool1d)
 
@@ -325,10 +339,13 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """(N, C, L) → (N, C, output_size): the largest element of each of ``output_size`` windows.
+    """(N, C, L) → (N, C, output_size): the largest element of each of the bins of :class:`AdaptiveAvgPool1d`.
 
     Args:
         output_size: their number. return_indices: give (maxima, where they were).
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or without elements.
     """
 
     function = staticmethod(F.adaptive_max_pool1d)

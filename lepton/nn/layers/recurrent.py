@@ -368,10 +368,15 @@ class LSTM(RNNBase):
     With ``proj_size`` P, h_t = (σ(o)∘tanh(c_t))·W_hrᵀ has P numbers (Sak et al., 2014).
 
     Args:
-        As for :class:`RNN`. proj_size: P, less than ``hidden_size``, or 0 for no projection.
+        input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
+        bias: whether there are b_ih and b_hh. batch_first: batches are (N, T, …) instead of (T, N, …).
+        dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
+        bidirectional: a second row of layers reads the sequence backwards (D = 2 directions instead of 1).
+        proj_size: P, less than ``hidden_size``, or 0 for no projection.
 
-    Input: as for :class:`RNN`, with (h_0, c_0), (D·num_layers, N, P or H) and (D·num_layers, N, H).
-    Output: as for :class:`RNN`, with (h_n, c_n).
+    Input: (T, N, I), (T, I) for one sequence, or a ``PackedSequence``; and (h_0, c_0), (D·num_layers, N, P or H) and
+    (D·num_layers, N, H), by default zeros.
+    Output: h of the last layer, (T, N, D·(P or H)), the directions side by side, or packed; and (h_n, c_n).
 
     Raises:
         As :class:`RNN`.
@@ -437,7 +442,17 @@ class GRU(RNNBase):
 
         r = σ(z_r + v_r),    u = σ(z_u + v_u),    n = tanh(z_n + r∘v_n),    h_t = (1 − u)∘n + u∘h_{t−1}
 
-    Arguments, input, output and errors are as for :class:`RNN`.
+    Args:
+        input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
+        bias: whether there are b_ih and b_hh. batch_first: batches are (N, T, …) instead of (T, N, …).
+        dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
+        bidirectional: a second row of layers reads the sequence backwards (D = 2 directions instead of 1).
+
+    Input: (T, N, I), (T, I) for one sequence, or a ``PackedSequence``; and h_0, (D·num_layers, N, H), by default zeros.
+    Output: h of the last layer, (T, N, D·H), the directions side by side, or packed; and h_n, as h_0.
+
+    Raises:
+        As :class:`RNN`.
     """
 
     def __init__(
