@@ -141,13 +141,10 @@ def new_empty_strided(
 # ---------------------------------------------------------------------- another shape in place
 
 
-def _way_back(now: Any, former: Any) -> tuple[ViewOp, ...]:
+def way_back(now: Any, former: Any) -> tuple[ViewOp, ...]:
     """From a base's array to the one that it had before: no step where that was other memory."""
     found = layout_within(now, former)
     return () if found is None else (AsStrided(layout(former), found, address(now)),)
-
-
-View.way_back = staticmethod(_way_back)
 
 
 def _become(target: Tensor, made: Tensor) -> Tensor:
