@@ -23,6 +23,7 @@ from lepton.autograd.ops import (
     random,
     rearranging,
     reduction,
+    replacing,
     rounding,
     scan,
     scattering,
@@ -55,6 +56,7 @@ from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.rearranging import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
+from lepton.autograd.ops.replacing import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scan import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
@@ -69,37 +71,10 @@ from lepton.autograd.ops.trigonometric import *  # noqa: F403
 __all__ = [
     name
     for family in (
-        activation,
-        arithmetic,
-        bessel,
-        comparison,
-        creation,
-        distance,
-        division,
-        exponential,
-        extrema,
-        extremes,
-        indexing,
-        inquiry,
-        joining,
-        linear_algebra,
-        logical,
-        matrix,
-        memory,
-        products,
-        random,
-        rearranging,
-        reduction,
-        rounding,
-        scan,
-        scattering,
-        shape,
-        softmax_family,
-        sorting,
-        special,
-        statistics,
-        summaries,
+        activation, arithmetic, bessel, comparison, creation, distance, division, exponential, extrema, extremes,
+        indexing, inquiry, joining, linear_algebra, logical, matrix, memory, products, random, rearranging, reduction,
+        replacing, rounding, scan, scattering, shape, softmax_family, sorting, special, statistics, summaries,
         trigonometric,
     )
     for name in family.__all__
-]
+]  # fmt: skip
