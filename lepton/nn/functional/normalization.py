@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_tensor, scalar_name
+from lepton.autograd.ops.arguments import check_optional, check_tensor, scalar_name
 from lepton.autograd.ops.normalization import FixedNormalization, Normalization
 from lepton.autograd.ops.pooling import AvgPool
 from lepton.autograd.state import STATE
@@ -53,6 +53,7 @@ def batch_norm(
         raise ArgumentError(f"batch_norm eps must be non-negative, but got {eps}")
     channels = x.shape[1] if x.ndim > 1 else 0
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    check_optional("batch_norm", 2, **named)
     _check_floating("batch_norm", x)
     for name, each in named.items():
         if each is None:
@@ -134,6 +135,7 @@ def instance_norm(
     _check_floating("instance_norm", x)
     channels = x.shape[1]
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    check_optional("instance_norm", 2, **named)
     for name, each in named.items():
         if each is not None and each._data.shape != (channels,):
             raise ShapeError(f"{name} should contain {channels} elements not {each._data.size}")
@@ -171,6 +173,7 @@ def group_norm(
             f"{list(x.shape)} and num_groups={num_groups}"
         )
     named = {"weight": weight, "bias": bias}
+    check_optional("group_norm", 3, **named)
     for name, each in named.items():
         if each is not None and each._data.shape != (channels,):
             raise ShapeError(
@@ -218,6 +221,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
         ShapeError, UnsupportedDTypeError: as :func:`layer_norm`.
     """
     check_tensor(input, "rms_norm")
+    check_optional("rms_norm", 3, weight=weight)
     kind = input._data.dtype
     if weight is not None and weight._data.dtype != kind:
         weight = weight.to(dtypes.float32 if is_narrow(kind) else input.dtype)
@@ -243,6 +247,7 @@ def _last_dims(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
             "normalized_shape = []"
         )
+    check_optional(name, 3, **named)
     for what, each in named.items():
         if each is not None and each._data.shape != shape:
             raise ShapeError(
