@@ -37,6 +37,7 @@ WRITES: dict[str, Callable[..., Any]] = {
     "new_full": lambda lib, dtype, value: lib.ones(3).new_full((3,), value, dtype=dtype),
     "masked_fill": lambda lib, dtype, value: lib.ones(2, dtype=dtype).masked_fill(lib.tensor([True, False]), value),
     "index_fill": lambda lib, dtype, value: lib.ones(2, dtype=dtype).index_fill(0, lib.tensor([1]), value),
+    "pad": lambda lib, dtype, value: lib.nn.functional.pad(lib.ones(2, dtype=dtype), (1, 0), value=value),
     "scatter": lambda lib, dtype, value: lib.ones(2, dtype=dtype).scatter(0, lib.tensor([1]), value),
 }
 

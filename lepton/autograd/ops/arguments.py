@@ -142,6 +142,30 @@ def check_floating(value: Any, function: str, wide: bool = False) -> Tensor:
     return tensor
 
 
+def check_storage(shape: Sequence[int], what: str) -> None:
+    """Refuse a shape of more elements than memory has addresses, before anything of its size is begun.
+
+    Raises:
+        ShapeError: it has.
+    """
+    elements = 1
+    for length in shape:
+        elements *= max(length, 1)
+    if elements >= 1 << 60:
+        raise ShapeError(f"{what}: Storage size calculation overflowed with sizes={list(shape)}")
+
+
+def check_optional(function: str, position: int, **tensors: Any) -> None:
+    """Refuse what is neither a Tensor nor None; ``position`` is that of the first of these arguments.
+
+    Raises:
+        ArgumentTypeError: one is something else.
+    """
+    for place, (argument, value) in enumerate(tensors.items(), position):
+        if value is not None:
+            check_tensor(value, function, argument, place)
+
+
 def index_array(index: Any, like: Array, what: str, tensor_only: bool = True) -> Array:
     """An index tensor's integers as int64, on the device of ``like``.
 

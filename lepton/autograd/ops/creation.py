@@ -10,7 +10,7 @@ import numpy as np
 
 from lepton.autograd.inplace import fill_
 from lepton.autograd.op import broadcast_shape
-from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequence
+from lepton.autograd.ops.arguments import check_storage, check_tensor, sizes_of, tensor_sequence
 from lepton.autograd.ops.nested import array_of_nested
 from lepton.autograd.ops.shape import clone, expand, reshape
 from lepton.autograd.registry import public
@@ -49,7 +49,7 @@ def shape_of(size: tuple[Any, ...], named: dict[str, Any], what: str) -> tuple[i
     """The shape of ``what(2, 3)``, ``what((2, 3))`` or ``what(size=(2, 3))``.
 
     Raises:
-        ArgumentTypeError: no size, or not of ints. ShapeError: a negative length.
+        ArgumentTypeError: no size, or not of ints. ShapeError: a negative length, or more than memory can have.
     """
     if "size" in named:
         size = (named.pop("size"),)
@@ -61,6 +61,7 @@ def shape_of(size: tuple[Any, ...], named: dict[str, Any], what: str) -> tuple[i
     for length in shape:
         if length < 0:
             raise ShapeError(f"{what}: Dimension size must be non-negative, but got shape {list(shape)}")
+    check_storage(shape, what)
     return shape
 
 

@@ -525,12 +525,15 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         bias: (out), () for a 1-d weight, or None.
 
     Raises:
-        ShapeError: the shapes do not fit. DTypeError: the types differ.
+        ShapeError: the shapes do not fit. DTypeError: the types differ. ArgumentTypeError: one is no tensor.
     """
     try:
-        a, b = input._data.dtype, weight._data.dtype
+        a, b, c = input._data.dtype, weight._data.dtype, None if bias is None else bias._data.dtype
     except AttributeError:
-        a, b = check_tensor(input, "linear")._data.dtype, check_tensor(weight, "linear", "weight", 2)._data.dtype
+        check_tensor(input, "linear")
+        check_tensor(weight, "linear", "weight", 2)
+        check_tensor(bias, "linear", "bias", 3)
+        raise
     if a is not b and a != b:
         raise _types_of_linear(a, b, bias)
     if weight._data.ndim == 1:
@@ -538,7 +541,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return out if bias is None else add(out, bias)
     if bias is None:
         return Linear()(input, weight)
-    if bias._data.dtype is not a:
+    if c is not a:
         check_types(input, bias)
     if bias._data.shape != weight._data.shape[:-1]:
         bias = expand(bias, weight._data.shape[:-1])

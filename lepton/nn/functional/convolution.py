@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_tensor, scalar_name
+from lepton.autograd.ops.arguments import check_storage, check_tensor, scalar_name
 from lepton.autograd.ops.convolution import Convolution, ConvolutionInputGradient
 from lepton.autograd.tensor import Tensor
 from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError
@@ -288,6 +288,7 @@ def _check_lengths(x_shape: Ints, sizes: Ints, stride: Ints, pads: Pads, dilatio
             f"Calculated padded input size per channel: {_by(padded)}. Kernel size: {_by(reach)}. Kernel size can't be "
             "greater than actual input size"
         )
+    check_storage([n + sum(pad) for n, pad in zip(lengths, pads, strict=True)], "the padded input")
     if 0 in lengths:
         raise ShapeError(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x_shape)}")
 

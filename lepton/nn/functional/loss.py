@@ -7,7 +7,7 @@ from typing import Any
 
 from lepton.autograd.op import broadcast_shape, result_type
 from lepton.autograd.ops import loss as ops
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_floating, check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_floating, check_optional, check_tensor
 from lepton.autograd.ops.exponential import xlogy
 from lepton.autograd.ops.matrix import linear
 from lepton.autograd.ops.shape import broadcast_tensors
@@ -210,6 +210,7 @@ def cross_entropy(
     reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "cross_entropy_loss")
     check_tensor(target, "cross_entropy_loss", "target", 2)
+    check_optional("cross_entropy_loss", 3, weight=weight)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueRangeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if input._data.shape == target._data.shape:
@@ -345,6 +346,7 @@ def nll_loss(
     reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "nll_loss")
     check_tensor(target, "nll_loss", "target", 2)
+    check_optional("nll_loss", 3, weight=weight)
     classes = _classes(input, target, weight, ignore_index, "nll_loss")
     check_floating(input, "nll_loss")
     shape, axis = input._data.shape, classes.axis
@@ -438,6 +440,7 @@ def binary_cross_entropy(
     reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "binary_cross_entropy")
     check_tensor(target, "binary_cross_entropy", "target", 2)
+    check_optional("binary_cross_entropy", 3, weight=weight)
     if input._data.shape != target._data.shape:
         raise ArgumentError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
@@ -486,6 +489,7 @@ def binary_cross_entropy_with_logits(
     reduction = chosen_reduction(size_average, reduce, reduction)
     check_tensor(input, "binary_cross_entropy_with_logits")
     check_tensor(target, "binary_cross_entropy_with_logits", "target", 2)
+    check_optional("binary_cross_entropy_with_logits", 3, weight=weight, pos_weight=pos_weight)
     if input._data.shape != target._data.shape:
         raise ArgumentError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     if not target.dtype.is_floating_point:

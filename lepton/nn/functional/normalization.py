@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_floating, check_tensor, scalar_name
+from lepton.autograd.ops.arguments import check_floating, check_optional, check_tensor, scalar_name
 from lepton.autograd.ops.normalization import FixedNormalization, Normalization
 from lepton.autograd.ops.pooling import AvgPool
 from lepton.autograd.state import STATE
@@ -51,6 +51,7 @@ def batch_norm(
     if eps < 0:
         raise ArgumentError(f"batch_norm eps must be non-negative, but got {eps}")
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    check_optional("batch_norm", 2, **named)
     channels = _check_channels("batch_norm", x, named)
     if not training:
         return _with_running(input, running_mean, running_var, weight, bias, eps)
@@ -132,6 +133,7 @@ def instance_norm(
         raise ArgumentError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     check_floating(input, "instance_norm")
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    check_optional("instance_norm", 2, **named)
     _check_channels("instance_norm", x, named)
     return _with_own(input, (2,), named, momentum, eps)
 
@@ -160,7 +162,9 @@ def group_norm(
             f"{list(x.shape)} and num_groups={num_groups}"
         )
     check_floating(input, "group_norm")
-    _check_channels("group_norm", x, {"weight": weight, "bias": bias})
+    named = {"weight": weight, "bias": bias}
+    check_optional("group_norm", 3, **named)
+    _check_channels("group_norm", x, named)
     per_group = channels // num_groups
     view = (samples, num_groups, per_group, math.prod(lengths))
     if samples * per_group * view[3] == 1:
@@ -200,6 +204,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
         ShapeError, UnsupportedDTypeError: as :func:`layer_norm`.
     """
     check_tensor(input, "rms_norm")
+    check_optional("rms_norm", 3, weight=weight)
     kind = input._data.dtype
     if weight is not None and weight._data.dtype != kind:
         weight = weight.to(dtypes.float32 if is_narrow(kind) else input.dtype)
@@ -219,6 +224,7 @@ def _last_dims(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
             "normalized_shape = []"
         )
+    check_optional(name, 3, **named)
     for what, each in named.items():
         if each is not None and each._data.shape != shape:
             raise ShapeError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.padding import ConstantPad
 from lepton.autograd.ops.resampling import Resample
+from lepton.autograd.scalars import written_number
 from lepton.autograd.tensor import Tensor
-from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
+from lepton.backend import dtypes
+from lepton.errors import ArgumentTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
 from lepton.kernels.resampling import LinearMap, picking
 from lepton.nn.functional._sizes import only_ints
 
@@ -79,14 +81,9 @@ def _pad_with(input: Tensor, pairs: Pairs, value: Any) -> Tensor:
 
 def _in_type(value: Any, kind: Any) -> Any:
     """The value as a number type has it."""
-    if kind.kind == "b":
-        return bool(value)
-    if kind.kind not in "iu":
-        return value
-    limits = np.iinfo(kind)
-    if not math.isfinite(value) or not limits.min <= int(value) <= limits.max:
-        raise DTypeError(f"value {value} cannot be converted to type {kind.name} without overflow")
-    return int(value)
+    if not isinstance(value, Real):
+        raise ArgumentTypeError(f"pad(): argument 'value' (position 4) must be float, not {type(value).__name__}")
+    return written_number(float(value), dtypes.of(kind))
 
 
 def _check_mirrored(input: Tensor, ndim: int, mode: str) -> None:
