@@ -56,6 +56,18 @@ def reset_global_state() -> None:
     np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
+_first_states: dict[str, Any] = {}
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers_in_any_order_of_tests(request: pytest.FixtureRequest) -> None:
+    """A module's ``RNG`` begins anew with each test, whichever ran before it in this process."""
+    generator = getattr(request.module, "RNG", None)
+    if isinstance(generator, np.random.Generator):
+        first = _first_states.setdefault(request.module.__name__, generator.bit_generator.state)
+        generator.bit_generator.state = first
+
+
 def children() -> set[int]:
     """The processes that this one has started and not yet reaped; Linux alone tells."""
     found: set[int] = set()

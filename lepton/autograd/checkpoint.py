@@ -23,7 +23,7 @@ from typing import Any
 from lepton.autograd.engine import backward
 from lepton.autograd.function import Function
 from lepton.autograd.graph import saved_tensors_hooks
-from lepton.autograd.op import pack, unpack
+from lepton.autograd.saving import pack, unpack
 from lepton.autograd.state import STATE, enable_grad, no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
@@ -258,7 +258,7 @@ class _Argument:
     __slots__ = ("kept", "unpack_hook", "version", "edge")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.edge = (tensor if tensor._edge is None else tensor._edge) if tensor.requires_grad else None
+        self.edge = tensor._target() if tensor.requires_grad else None
         self.kept: Any = tensor
         self.unpack_hook: Any = None
         self.version = None if tensor._cell is None else tensor._cell[0]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.engine import restored
-from lepton.autograd.op import FREED, Op
+from lepton.autograd.op import Op
+from lepton.autograd.saving import FREED
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes

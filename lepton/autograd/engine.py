@@ -8,13 +8,15 @@ only under ``create_graph`` do they travel as Tensors, and then the same rules r
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from lepton.autograd.op import FORWARD_LINES, FREED, Cast, Op, SumTo, as_array
+from lepton.autograd.op import FORWARD_LINES, Cast, Op, SumTo, as_array, data_of
 from lepton.autograd.ops.joining import Stack
+from lepton.autograd.saving import FREED
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
@@ -30,6 +32,7 @@ def backward(
     grad_tensors: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Tensor | Sequence[Tensor | None] | None = None,
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Accumulate into ``.grad`` of the leaves the gradients of ``tensors``.
@@ -39,6 +42,7 @@ def backward(
         grad_tensors: ∂L/∂tensor for each, of its shape; may be left out (None) for tensors of one element.
         retain_graph: keep what the graph saved, for another backward; by default as ``create_graph``.
         create_graph: record the backward itself, so that it can be differentiated in turn.
+        grad_variables: ``grad_tensors``' name of old.
         inputs: accumulate into these tensors only.
 
     Raises:
@@ -47,7 +51,7 @@ def backward(
             tensor was modified since.
     """
     outputs = _as_tuple(tensors)
-    gradients = _gradients_for(outputs, grad_tensors, create_graph)
+    gradients = _gradients_for(outputs, _by_new_name(grad_tensors, grad_variables), create_graph)
     if inputs is None:
         targets = None
     else:
@@ -63,12 +67,25 @@ def backward(
             _add_to_grad(target, gradient, False, create_graph)
 
 
+def _by_new_name(grad_tensors: Any, grad_variables: Any) -> Any:
+    if grad_variables is None:
+        return grad_tensors
+    warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=3)
+    if grad_tensors is not None:
+        raise GradError(
+            "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use "
+            "`grad_tensors`."
+        )
+    return grad_variables
+
+
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
     grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -81,6 +98,7 @@ def grad(
         outputs, inputs: the tensors; every input must require a gradient.
         grad_outputs: ∂L/∂output for each output; may be None for outputs of one element.
         retain_graph, create_graph: as for :func:`backward`.
+        only_inputs: deprecated; gradients are computed for the inputs alone.
         allow_unused: give None for an input that no output depends on, instead of raising.
         is_grads_batched: each ``grad_outputs`` has one more, leading dimension: one gradient is computed for each
             slice and the results are stacked.
@@ -93,6 +111,13 @@ def grad(
     if materialize_grads and allow_unused is False:
         raise ArgumentError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: False."
+        )
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for "
+            "other parts of the graph, please use lepton.autograd.backward.",
+            FutureWarning,
+            stacklevel=2,
         )
     for each in targets:
         _check_requires_grad(each, "One of the differentiated Tensors does not require grad")
@@ -147,17 +172,14 @@ def run(
 ) -> list[Any]:
     """Walk the graph. Without ``targets`` accumulate into the leaves; with them return their gradients."""
     work = _Run(create_graph)
-    roots: list[Any] = []
-    for tensor in outputs:
-        edge = tensor if tensor._edge is None else tensor._edge
-        roots.append(edge[0] if type(edge) is tuple else edge)
+    edges = [tensor._target() for tensor in outputs]
+    roots = [edge[0] if type(edge) is tuple else edge for edge in edges]
     found: list[Any] = []
     if targets is not None:
         found = [None] * len(targets)
         _aim(work, roots, targets)
     _count(work, roots, retain_graph)
-    for tensor, gradient in zip(outputs, gradients, strict=True):
-        edge = tensor if tensor._edge is None else tensor._edge
+    for edge, gradient in zip(edges, gradients, strict=True):
         if type(edge) is tuple:
             if edge[0] in work.counts:
                 _add_to_output(work.pending, edge[0], edge[1], gradient)
@@ -183,7 +205,7 @@ def _aim(work: _Run, roots: list[Any], targets: tuple[Tensor, ...]) -> None:
     """Note which gradients to catch, and which ops lie on the way to them."""
     captures: dict[Any, list[tuple[int, int]]] = {}
     for place, tensor in enumerate(targets):
-        edge = tensor if tensor._edge is None else tensor._edge
+        edge = tensor._target()
         node, index = edge if type(edge) is tuple else (edge, 0)
         captures.setdefault(node, []).append((index, place))
     useful: set[Any] = set(captures)
@@ -374,7 +396,7 @@ def restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, 
     for g, own in zip(results, restores, strict=True):
         if g is not None and own is not None:
             shape, array_type = own
-            data = g._data if isinstance(g, Tensor) else g
+            data = data_of(g)
             if data.shape != shape:
                 g = SumTo.on(g, shape=shape)
             if data.dtype != array_type:
@@ -549,5 +571,5 @@ def _check_for_nan(node: Op, g: Any, results: tuple[Any, ...]) -> None:
 
 
 def _has_nan(value: Any) -> bool:
-    data = value._data if isinstance(value, Tensor) else as_array(value)
+    data = as_array(data_of(value))
     return bool(xp(data).isnan(data).any())

@@ -28,7 +28,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.inplace import rebase
-from lepton.autograd.op import FORWARD_LINES, UNSHARED, Op, pack
+from lepton.autograd.op import FORWARD_LINES, Op
+from lepton.autograd.saving import UNSHARED, pack
 from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend.devices import xp

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from lepton.autograd.op import UNSHARED, Cast, Op, SumTo, ViewOp
+from lepton.autograd.op import Cast, Op, SumTo, ViewOp, broadcast_shape
 from lepton.autograd.registry import PublicOp
+from lepton.autograd.saving import UNSHARED
+from lepton.autograd.scalars import as_written
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes
@@ -211,10 +211,8 @@ def rebase(target: Tensor, edge: Any) -> None:
         target._edge, target._needs = edge, True
     else:
         base = view.base
-        base_edge = (base if base._edge is None else base._edge) if base._needs else None
         scatter = ViewScatter(view.chain)
-        scatter.needs, scatter.edges = (base_edge is not None, True), (base_edge, edge)
-        scatter.saved, scatter.watch = (), None
+        scatter.record(base._target() if base._needs else None, edge)
         base._edge, base._needs = scatter, True
         view.version = -1  # the edge that it has is the old one, even if it was asked for since the write
         target._sync()
@@ -303,18 +301,15 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
     Raises:
         ShapeError: ``src`` cannot be broadcast to this shape. DTypeError: the type does not have this number.
+            ArgumentTypeError: ``src`` is no number.
     """
-    source = src if isinstance(src, Tensor) else Tensor(_as_number(src, self.dtype))
+    source = src if isinstance(src, Tensor) else Tensor(as_written(src, self.dtype))
     if source.device != self.device:
         source = source.to(self.device)
     check_writable(self)
-    own, shape = source._data.shape, self._data.shape
-    fits = len(own) <= len(shape) and all(a in (1, b) for a, b in zip(own[::-1], shape[::-1], strict=False))
-    if not fits:
-        raise ShapeError(
-            f"output with shape {list(shape)} doesn't match the broadcast shape: a source of shape {list(own)} cannot "
-            "be copied into it"
-        )
+    shape, common = self._data.shape, broadcast_shape(self._data.shape, source._data.shape)
+    if common != shape:
+        raise ShapeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}")
     if on_graph(self, source):
         return assign(self, Overwrite()(self, source))
     token = silence()
@@ -327,20 +322,17 @@ def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     return self
 
 
-def _as_number(value: Any, dtype: dtypes.dtype) -> Any:
-    try:
-        return np.asarray(value, dtype.numpy)
-    except OverflowError:
-        raise DTypeError(f"value cannot be converted to type {dtype} without overflow: {value}") from None
-
-
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Write one value into every element; returns the tensor.
 
     Raises:
-        ShapeError: ``value`` is a tensor that is not 0-d.
+        ShapeError: ``value`` is not 0-d. ArgumentTypeError: it is no number. DTypeError: the type does not have it.
     """
-    if isinstance(value, Tensor) and value._data.ndim:
+    if not isinstance(value, Tensor):
+        if isinstance(value, (bool, int, float)):
+            dtypes.check_fits(value, self.dtype)
+        value = Tensor(as_written(value, self.dtype))
+    if value._data.ndim:
         raise ShapeError(
             f"fill_ only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions."
         )

@@ -33,6 +33,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lepton.autograd.hooks import Watch
+from lepton.autograd.saving import UNSHARED, Saved, pack, unpack
+from lepton.autograd.scalars import fit_number
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor, View
 from lepton.backend import dtypes
@@ -40,12 +42,7 @@ from lepton.backend.devices import Array, device_of, is_array, xp
 from lepton.backend.floats import restore, silence
 from lepton.errors import ArgumentTypeError, DeviceError, GradError, ShapeError, VersionError
 
-FREED: Any = None  # what ``saved`` becomes when backward has used and released it
-UNSHARED = [0]  # the version cell of arrays that nobody else can write to
 FORWARD_LINES: weakref.WeakKeyDictionary[Op, str] = weakref.WeakKeyDictionary()  # filled in anomaly mode only
-
-
-Saved = tuple[Any, Any, Any, Any]  # value, version cell, version, and where it came from (see ``_make_plan``)
 
 
 class Op:
@@ -162,14 +159,13 @@ class Op:
             hooked = STATE.saved_hooks is not None
             saved = []
             for code in plan:
-                owner = None
-                if type(code) is int and not hooked:
+                if type(code) is int and not hooked:  # the usual case: an input as it came, or the result
                     owner = inputs[code] if code >= 0 else made[-1 - code]
-                if isinstance(owner, Tensor) and owner._cell is not None:
-                    array = arrays[code] if code >= 0 else owner._data
-                    if array is owner._data:
-                        saved.append((array, owner._cell, owner._cell[0], code))
-                        continue
+                    if isinstance(owner, Tensor):
+                        array, cell = owner._data, owner._cell
+                        if cell is not None and (code < 0 or array is arrays[code]):
+                            saved.append((array, cell, cell[0], code))
+                            continue
                 saved.append(self._keep(code, inputs, arrays, made))
             self.saved = tuple(saved)
         if STATE.anomaly:
@@ -187,6 +183,11 @@ class Op:
             if out._data.dtype.kind in "fV":
                 out._edge, out._needs = (self, index), True
         return any(out._needs for out in made)
+
+    def record(self, *edges: Any) -> None:
+        """Make this a node of the graph by hand, one that saves nothing; an edge for each input, or None."""
+        self.needs, self.edges = tuple([each is not None for each in edges]), edges
+        self.saved, self.watch = (), None
 
     def _make_plan(self, needs: tuple[bool, ...]) -> tuple[Any, ...]:
         """Where each saved value comes from: an input's index, −1−k for output k, a slot's name, None if not kept."""
@@ -333,43 +334,6 @@ class Op:
         return device_error(label(type(self)), inputs)
 
 
-def pack(tensor: Tensor, code: Any) -> Saved:
-    """A saved tensor as the hooks that are set want it kept.
-
-    Raises:
-        GradError: the hook writes to the tensor.
-    """
-    assert STATE.saved_hooks is not None
-    pack_hook, unpack_hook = STATE.saved_hooks
-    cell, grad_enabled = tensor._cell, STATE.grad_enabled
-    version = None if cell is None else cell[0]
-    STATE.grad_enabled = False
-    try:
-        packed = pack_hook(tensor)
-    finally:
-        STATE.grad_enabled = grad_enabled
-    if cell is not None and cell[0] != version:
-        raise GradError(
-            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot "
-            "be modified by in-place operations as this can lead to unexpected side-effects."
-        )
-    return (packed, unpack_hook, None, code)
-
-
-def unpack(packed: Any, unpack_hook: Any) -> Tensor:
-    """The tensor that a hook makes of what its partner kept.
-
-    Raises:
-        ArgumentTypeError: it makes something else.
-    """
-    found = unpack_hook(packed)
-    if not isinstance(found, Tensor):
-        raise ArgumentTypeError(
-            f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
-        )
-    return found
-
-
 def label(op: type[Op]) -> str:
     """The name by which a user knows an op's class."""
     name = op.__name__
@@ -395,6 +359,16 @@ def as_array(value: Any) -> Array:
     return np.asarray(value)
 
 
+def data_of(x: Any) -> Array:
+    """The array of what a rule was given: it itself, or its Tensor's."""
+    return x._data if isinstance(x, Tensor) else x
+
+
+def constant(array: Array, beside: Any) -> Any:
+    """An array that a rule has computed with, beside another value: as a Tensor where that is one."""
+    return Tensor(array) if isinstance(beside, Tensor) else array
+
+
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to.
 
@@ -404,7 +378,7 @@ def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     ndim = max((len(each) for each in shapes), default=0)
     result = [1] * ndim
     for shape in shapes:
-        for dim in range(len(shape)):
+        for dim in reversed(range(len(shape))):
             place = ndim - len(shape) + dim
             length, held = shape[dim], result[place]
             if length == held or length == 1:
@@ -511,7 +485,7 @@ class Elementwise(Op):
         own = self.restore[code] if code >= 0 and self.restore is not None else None
         if own is not None and own[1] != array.dtype:
             converted = Cast(array.dtype)
-            converted.needs, converted.edges, converted.saved, converted.watch = (True,), (edge,), (), None
+            converted.record(edge)
             converted.source = own[1]
             made._edge = converted
         return made
@@ -537,17 +511,6 @@ def result_type(*operands: Any) -> dtypes.dtype:
         else:
             raise ArgumentTypeError(f"result_type(): expected tensors and numbers, not {type(each).__name__}")
     return dtypes.result_dtype(ranked)
-
-
-def fit_number(value: Any, common: dtypes.dtype) -> Any:
-    """A Python number as an operand of type ``common``: integers wrap as PyTorch's do, where NumPy would refuse."""
-    if common.category == 1 and type(value) is int:
-        bits = common.itemsize * 8
-        value &= (1 << bits) - 1
-        return value - (1 << bits) if common.is_signed and value >> (bits - 1) else value
-    if common is dtypes.bfloat16:
-        return np.asarray(value, common.numpy)
-    return float(value) if common.is_floating_point else value
 
 
 class Cast(Op):
@@ -599,7 +562,7 @@ class ViewOp(Op):
     def retrace(self, edge: Any) -> Op:
         """Record this op again on ``edge``, without computing: how a view's edge is made anew."""
         made = self.copy()
-        made.needs, made.edges, made.saved, made.watch = (True,), (edge,), (), None
+        made.record(edge)
         return made
 
 

@@ -30,7 +30,7 @@ class View:
 
     __slots__ = ("base", "chain", "version", "frozen", "origin")
 
-    way_back: Callable[[Any, Any], tuple[Any, ...]]  # from a base's array to its former one; set by ops/memory.py
+    way_back: Callable[[Any, Any], tuple[Any, ...]]  # from a base's array to its former one; bound as the methods are
 
     def __init__(
         self, base: Tensor, chain: tuple[Any, ...], version: int, frozen: str | None, origin: Any = None
@@ -179,6 +179,10 @@ class Tensor:
 
     # ------------------------------------------------------------------ its place in the graph
 
+    def _target(self) -> Any:
+        """Where its gradient goes: to the op that made it, a pair (op, output index), or to itself, the leaf."""
+        return self if self._edge is None else self._edge
+
     def _sync(self) -> None:
         """Make a view's edge anew when its memory was written through another tensor since.
 
@@ -201,7 +205,7 @@ class Tensor:
             view.chain = View.way_back(base._data, view.origin) + view.chain
             view.origin = base._data
         if base._needs:
-            edge = base if base._edge is None else base._edge
+            edge = base._target()
             for op in view.chain:
                 edge = op.retrace(edge)
             self._edge, self._needs = edge, True
@@ -396,6 +400,8 @@ class Tensor:
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if any(each < 0 for each in self._data.strides):  # on receiving one PyTorch ends the whole process
+            raise BufferError("Can't export tensors with negative strides, use tensor.contiguous()")
         return self._data.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -537,11 +543,14 @@ def _check_assigned_grad(tensor: Tensor, value: Any) -> None:
         raise ArgumentTypeError(f"assigned grad expected to be a Tensor or None but got {type(value).__name__}")
     if value._data.shape != tensor._data.shape:
         raise ShapeError(
-            f"assigned grad has data of a different size: {tuple(value._data.shape)} for a tensor of "
-            f"{tuple(tensor._data.shape)}"
+            f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
+            f"'{list(tensor._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
     if value._data.dtype != tensor._data.dtype:
-        raise DTypeError(f"assigned grad has data of a different type: {value.dtype} for a tensor of {tensor.dtype}")
+        raise DTypeError(
+            f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor of dtype '{tensor.dtype}'. The "
+            "gradient must have the tensor's dtype; convert it first"
+        )
     if value.device != tensor.device:
         raise GradError(f"assigned grad has data located on a different device: {value.device}, not {tensor.device}")
 

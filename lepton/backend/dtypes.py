@@ -7,11 +7,12 @@ with dimensions outranks a 0-d tensor, which outranks a Python number.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from lepton.errors import ArgumentTypeError, require
+from lepton.errors import ArgumentTypeError, DTypeError, require
 
 
 class dtype:  # noqa: N801 - the name is PyTorch's
@@ -146,6 +147,23 @@ def of_number(value: Any) -> dtype:
     if isinstance(value, (int, np.integer)):
         return int64
     return _default
+
+
+def check_fits(value: float, target: dtype) -> None:
+    """Refuse a Python number outside of the type's range; as in PyTorch, unsigned types take an integer −n for 2ᵇ − n.
+
+    Raises:
+        DTypeError: it is, or it is to be an integer and is infinite or nan.
+    """
+    if target.category == _INTEGER:
+        limits = np.iinfo(target.numpy)
+        least = -limits.max if isinstance(value, int) and not target.is_signed else limits.min
+        fits = (isinstance(value, int) or math.isfinite(value)) and least <= int(value) <= limits.max
+    else:
+        most = finfo(target if target.is_floating_point else float64).max
+        fits = abs(value) <= most or value != value or abs(value) == math.inf
+    if not fits:
+        raise DTypeError(f"value cannot be converted to type {target.name} without overflow: {value}")
 
 
 def _outranked(higher: dtype | None, lower: dtype | None) -> dtype | None:

@@ -39,6 +39,10 @@ def default_collate(batch: Sequence[Any]) -> Any:
     Raises:
         ShapeError: tensors of different shapes, or sequences of different lengths. ArgumentError: an empty batch, or a
             dict that lacks a key of the first. ArgumentTypeError: a sample of another type.
+
+    >>> from lepton import data
+    >>> data.default_collate([{"x": 0.5, "name": "a"}, {"x": 1.5, "name": "b"}])
+    {'x': tensor([0.5000, 1.5000], dtype=lepton.float64), 'name': ['a', 'b']}
     """
     if not len(batch):
         raise ArgumentError("default_collate: the batch is empty; give it at least one sample")

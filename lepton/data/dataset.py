@@ -42,6 +42,11 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     Raises:
         ArgumentError: no tensors, or of different first lengths. ArgumentTypeError: something else than tensors.
+
+    >>> from lepton import arange, data
+    >>> dataset = data.TensorDataset(arange(6).reshape(3, 2), arange(3))
+    >>> dataset[1]
+    (tensor([2, 3]), tensor(1))
     """
 
     def __init__(self, *tensors: Tensor) -> None:
@@ -118,7 +123,11 @@ class ConcatDataset(Dataset[Any]):
 
 
 class ChainDataset(IterableDataset[Any]):
-    """The streams one after another."""
+    """The streams one after another.
+
+    Raises:
+        ArgumentTypeError (while iterating): one of them is no IterableDataset.
+    """
 
     def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets = list(datasets)
@@ -134,7 +143,7 @@ class ChainDataset(IterableDataset[Any]):
 
 
 class Subset(Dataset[T_co]):
-    """The samples of ``dataset`` with these numbers, in this order."""
+    """The samples of ``dataset`` with these numbers, in this order: sample i is ``dataset[indices[i]]``."""
 
     def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
         self.dataset = dataset
@@ -167,6 +176,11 @@ def random_split(
     Raises:
         ArgumentError: the lengths do not sum to the dataset's, one is negative or no whole number, or a fraction is
             outside [0, 1].
+
+    >>> from lepton import Generator, data
+    >>> parts = data.random_split(range(10), [0.8, 0.2], Generator().manual_seed(0))
+    >>> [len(part) for part in parts]
+    [8, 2]
     """
     total = len(dataset)  # type: ignore[arg-type]
     counts = _counts_of_fractions(lengths, total) if math.isclose(sum(lengths), 1) else list(lengths)

@@ -66,6 +66,14 @@ class DataLoader(Generic[T_co]):
     after ``load_state_dict`` goes on with the next batch, the same bits as if never left. That takes a dataset that
     gives the same sample for the same number and random draws, and generators that nobody else draws from meanwhile;
     with the default generator, its own state has to be restored beside the loader's.
+
+    >>> from lepton import arange, data
+    >>> dataset = data.TensorDataset(arange(5), arange(5) % 2)
+    >>> for numbers, labels in data.DataLoader(dataset, batch_size=2):
+    ...     print(numbers, labels)
+    tensor([0, 1]) tensor([0, 1])
+    tensor([2, 3]) tensor([0, 1])
+    tensor([4]) tensor([0])
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class Sampler(Generic[T_co]):
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, …"""
+    """0, 1, 2, … up to the length of ``data_source``."""
 
     def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
@@ -79,7 +79,11 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """These numbers in a random order."""
+    """These numbers in a random order, each once.
+
+    Args:
+        indices: the numbers. generator: where the order comes from; the default generator if None.
+    """
 
     def __init__(self, indices: Sequence[int], generator: random.Generator | None = None) -> None:
         self.indices = indices
@@ -136,6 +140,10 @@ class BatchSampler(Sampler[list[int]]):
 
     Raises:
         ArgumentError: ``batch_size`` is not a positive integer.
+
+    >>> from lepton import data
+    >>> list(data.BatchSampler(data.SequentialSampler(range(5)), 2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
     """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:

@@ -30,6 +30,11 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
     Raises:
         CheckpointError: something in ``obj`` cannot be saved, or ``path`` is not a file. ArgumentTypeError: ``path``
             is not a path. OSError: the file cannot be written. In each case the earlier file is untouched.
+
+    >>> import lepton
+    >>> lepton.save({"weight": lepton.ones(2), "epoch": 3}, "run.safetensors")
+    >>> lepton.load("run.safetensors")
+    {'weight': tensor([1., 1.]), 'epoch': 3}
     """
     target = _as_path(path)
     text, arrays = tree.encode(obj)

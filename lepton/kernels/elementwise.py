@@ -13,7 +13,7 @@ from lepton.backend.devices import xp
 from lepton.kernels import special
 from lepton.kernels.piecewise import blocked, horner, widened
 from lepton.kernels.registry import kernel
-from lepton.kernels.selection import masked
+from lepton.kernels.selection import masked, zero_for
 
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
@@ -26,13 +26,13 @@ GELU_TANH_FAR = 10.0  # tanh u is ±1 beyond, in double precision
 @kernel
 def relu(x: Any) -> Any:
     """max(x, 0); nan stays nan."""
-    return xp(x).maximum(x, 0)
+    return xp(x).maximum(x, zero_for(x))
 
 
 @kernel
 def relu_backward(g: Any, out: Any) -> Any:
     """g where out > 0, else 0; where out is nan, g, as in PyTorch."""
-    return masked(g, ~(out <= 0))
+    return masked(g, ~(out <= zero_for(out)))
 
 
 @kernel

@@ -14,6 +14,7 @@ from lepton.backend.devices import xp
 from lepton.kernels.registry import kernel
 
 MANY = 1024  # elements from which the detour over bits pays
+_ZEROS = {each: np.zeros((), each) for each in map(np.dtype, ("float64", "float32", "float16"))}
 _BITS = {np.dtype("float32"): np.dtype("int32"), np.dtype("float64"): np.dtype("int64")}
 
 
@@ -24,12 +25,17 @@ def _bits_of(x: Any, mask: Any) -> Any:
     return _BITS.get(x.dtype)
 
 
+def zero_for(x: Any) -> Any:
+    """0 to be combined with ``x``: as an array, which NumPy takes in half the time of a number."""
+    return _ZEROS.get(x.dtype, 0) if type(x) is np.ndarray else 0
+
+
 @kernel
 def masked(x: Any, mask: Any) -> Any:
     """x where the mask is true, and 0 (not x·0, which is nan for an infinite x) elsewhere."""
     bits = _bits_of(x, mask)
     if bits is None:
-        return xp(x).where(mask, x, 0)
+        return xp(x).where(mask, x, zero_for(x))
     return np.bitwise_and(x.view(bits), np.negative(mask.view(np.int8))).view(x.dtype)
 
 

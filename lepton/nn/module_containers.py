@@ -108,6 +108,13 @@ class Sequential(_Numbered):
 
     Raises:
         ArgumentTypeError: an argument is no Module.
+
+    >>> from lepton import nn
+    >>> nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): Tanh()
+    )
     """
 
     def __init__(self, *args: Module | Mapping[str, Module]) -> None:

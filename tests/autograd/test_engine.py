@@ -111,6 +111,18 @@ def test_backward_into_chosen_inputs_only():
         (x * y).sum().backward(inputs=[])
 
 
+def test_arguments_of_old():
+    x = lepton.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.warns(FutureWarning, match="`grad_variables` is deprecated"):
+        lepton.autograd.backward(x * 3, grad_variables=lepton.ones(2))
+    assert x.grad.tolist() == [3, 3]
+    with pytest.warns(FutureWarning), pytest.raises(GradError, match="both passed"):
+        lepton.autograd.backward(x * 3, lepton.ones(2), grad_variables=lepton.ones(2))
+    with pytest.warns(FutureWarning, match="only_inputs argument is deprecated"):
+        (found,) = grad(x.sum(), x, only_inputs=False)
+    assert found.tolist() == [1, 1]
+
+
 def test_batched_grad_outputs():
     x = leaf(1, 2, 3)
     y = x * x

@@ -317,6 +317,16 @@ def test_memory_is_shared_with_numpy():
         np.asarray(leaf(1))
 
 
+def test_memory_that_others_cannot_share():
+    with pytest.raises(BufferError, match="Can't export tensors that require gradient"):
+        np.from_dlpack(leaf(1))
+    turned = lepton.from_numpy(np.arange(3.0)[::-1])
+    assert np.shares_memory(turned.numpy(), np.asarray(turned)) and turned.tolist() == [2, 1, 0]
+    with pytest.raises(BufferError, match="Can't export tensors with negative strides"):
+        np.from_dlpack(turned)
+    assert np.from_dlpack(turned.contiguous()).tolist() == [2, 1, 0]
+
+
 def test_ndarray_times_tensor_stays_on_the_graph():
     x = leaf(1, 2)
     y = np.array([3.0, 4.0]) * x
@@ -332,7 +342,7 @@ def test_fill_zero_copy():
     assert x.copy_(lepton.tensor([1, 2])).tolist() == [[1, 2], [1, 2]]
     with pytest.raises(ShapeError, match="0-dimension"):
         x.fill_(lepton.ones(2))
-    with pytest.raises(ShapeError, match="cannot be copied"):
+    with pytest.raises(ShapeError, match="must match the size of tensor b"):
         x.copy_(lepton.ones(3))
 
 

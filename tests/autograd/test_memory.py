@@ -103,10 +103,15 @@ def test_as_strided_of_a_view_counts_from_the_owner():
         view.as_strided((2,), (1,), 9)
 
 
-def test_as_strided_gives_its_gradient_to_elements_of_the_view_alone():
+def test_as_strided_of_a_view_has_the_gradient_of_all_elements_that_it_shows():
     x = leaf(6)
     walked = x[1:4].as_strided((6,), (1,), 0)
-    assert grad(walked.sum(), x)[0].tolist() == [0, 1, 1, 1, 0, 0]
+    assert grad(walked.sum(), x)[0].tolist() == [1, 1, 1, 1, 1, 1]
+    y = x * 1.0
+    written = y[1:4].as_strided((6,), (1,), 0)
+    written.mul_(2.0)
+    for shown in (y, written):
+        assert grad(shown.sum(), x, retain_graph=True)[0].tolist() == [2, 2, 2, 2, 2, 2]
 
 
 def test_elements_that_share_memory_share_the_gradient():

@@ -15,12 +15,6 @@ from lepton.kernels.reduction import log_total_exp
 INF, NAN = math.inf, math.nan
 RNG = np.random.default_rng(5)
 
-
-@pytest.fixture(autouse=True)
-def _same_numbers_in_any_order_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(5))
-
-
 KERNELS: list[Callable[[Any], Any]] = [
     gamma.lgamma,
     gamma.digamma,

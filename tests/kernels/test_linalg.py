@@ -13,12 +13,6 @@ from lepton.kernels import linalg as kernels
 RNG = np.random.default_rng(5)
 
 
-@pytest.fixture(autouse=True)
-def _same_numbers_in_any_order_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "RNG", np.random.default_rng(5))
-
-
-
 def unpacked(packed: Any, pivots: Any) -> Any:
     """P·L·U."""
     m, n = packed.shape[-2:]

@@ -103,7 +103,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
         "data.default_collate", "data.default_convert", "data.random_split", "utils.data.BatchSampler",
         "utils.data.DataLoader", "utils.data.IterableDataset", "utils.data.RandomSampler",
         "utils.data.SequentialSampler", "utils.data.SubsetRandomSampler", "utils.data.WeightedRandomSampler",
-        "utils.data.default_collate", "utils.data.random_split",
+        "utils.data.default_collate", "utils.data.default_convert", "utils.data.random_split",
     ),
     "oracle/test_lr_scheduler.py": (
         "optim.lr_scheduler.ChainedScheduler", "optim.lr_scheduler.ConstantLR",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Elementwise, fit_number
+from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
 from lepton.autograd.ops.arguments import check_floating, check_tensor
 from lepton.autograd.ops.comparison import Where, where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMax
 from lepton.autograd.registry import public
+from lepton.autograd.scalars import fit_number
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDTypeError
@@ -26,13 +27,9 @@ class Relu(Elementwise):
     __slots__ = ()
     saves = ("out",)
 
-    def accept(self, inputs: tuple[Any, ...]) -> Any:
-        arrays = super().accept(inputs)
-        if arrays[0].dtype.kind == "b":
-            raise DTypeError("Boolean inputs not supported for relu")
-        return arrays
-
     def forward(self, x: Any) -> Any:
+        if x.dtype.kind == "b":
+            raise DTypeError("Boolean inputs not supported for relu")
         return kernels.relu(x)
 
     def backward(self, g: Any, out: Any) -> Any:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import Elementwise, fit_number
+from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import Choosy, Flat, module, type_of
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
 from lepton.autograd.registry import public
+from lepton.autograd.scalars import fit_number
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp

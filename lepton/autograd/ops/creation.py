@@ -14,6 +14,7 @@ from lepton.autograd.ops.arguments import check_tensor, sizes_of, tensor_sequenc
 from lepton.autograd.ops.nested import array_of_nested
 from lepton.autograd.ops.shape import clone, expand, reshape
 from lepton.autograd.registry import public
+from lepton.autograd.scalars import written_number
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import devices, dtypes
@@ -203,7 +204,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, r
     """A tensor of a shape, filled with one value, whose type it has: bool, int64, or the default floating type."""
     value = _number(fill_value)
     kind = dtypes.of_number(value).numpy if dtype is None else numpy_dtype(dtype)
-    _check_fits(value, kind)
+    value = written_number(value, dtypes.of(kind))
     if isinstance(size, int):
         raise ArgumentTypeError("full(): argument 'size' (position 1) must be tuple of ints, not int")
     shape = shape_of((), {"size": size}, "full")
@@ -219,23 +220,14 @@ def _number(value: Any) -> Any:
     raise ArgumentTypeError(f"a fill value must be a number, not {type(value).__name__}")
 
 
-def _check_fits(value: Any, kind: np.dtype[Any]) -> None:
-    if kind.kind in "iu":
-        limits = np.iinfo(kind)
-        least = limits.min if kind.kind == "i" else -int(limits.max)
-        if not math.isfinite(value) or not least <= int(value) <= limits.max:
-            raise DTypeError(f"value {value} cannot be converted to type {dtypes.of(kind).name} without overflow")
-
-
 def _like(
     make: str, input: Tensor, dtype: Any, device: Any, requires_grad: bool, memory_format: Any, *value: Any
 ) -> Tensor:
     data = check_tensor(input, f"{make}_like")._data
     kind = data.dtype if dtype is None else numpy_dtype(dtype)
     order = "C" if str(memory_format).endswith("contiguous_format") else "K"
-    if value:
-        _check_fits(value[0], kind)
-    made = getattr(xp(data), f"{make}_like")(data, *value, dtype=kind, order=order)
+    number = [written_number(each, dtypes.of(kind)) for each in value]
+    made = getattr(xp(data), f"{make}_like")(data, *number, dtype=kind, order=order)
     return new_tensor_of(made, requires_grad, device)
 
 
@@ -327,8 +319,8 @@ def new_full(
     input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor of a shape, of ``input``'s type and device, filled with one value."""
-    value = _number(fill_value)
-    _check_fits(value, input._data.dtype if dtype is None else numpy_dtype(dtype))
+    kind = input._data.dtype if dtype is None else numpy_dtype(dtype)
+    value = written_number(_number(fill_value), dtypes.of(kind))
     return _new("full", input, (size,), {}, dtype, device, requires_grad, value)
 
 

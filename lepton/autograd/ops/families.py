@@ -25,6 +25,7 @@ from lepton.autograd.ops import (
     random,
     rearranging,
     reduction,
+    replacing,
     rounding,
     scan,
     scattering,
@@ -57,6 +58,7 @@ from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.rearranging import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
+from lepton.autograd.ops.replacing import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scan import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
@@ -72,37 +74,10 @@ if not TYPE_CHECKING:  # which would take a computed list for an empty one, and 
     __all__ = [
         name
         for family in (
-            activation,
-            arithmetic,
-            bessel,
-            comparison,
-            creation,
-            distance,
-            division,
-            exponential,
-            extrema,
-            extremes,
-            indexing,
-            inquiry,
-            joining,
-            linear_algebra,
-            logical,
-            matrix,
-            memory,
-            products,
-            random,
-            rearranging,
-            reduction,
-            rounding,
-            scan,
-            scattering,
-            shape,
-            softmax_family,
-            sorting,
-            special,
-            statistics,
-            summaries,
-            trigonometric,
+            activation, arithmetic, bessel, comparison, creation, distance, division, exponential, extrema, extremes,
+            indexing, inquiry, joining, linear_algebra, logical, matrix, memory, products, random, rearranging,
+            reduction, replacing, rounding, scan, scattering, shape, softmax_family, sorting, special, statistics,
+            summaries, trigonometric,
         )
         for name in family.__all__
-    ]
+    ]  # fmt: skip

@@ -47,7 +47,7 @@ class Slice(ViewOp):
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
         if isinstance(error, (IndexError, ValueError)) and isinstance(inputs[0], Tensor):
-            return _explain_index(error, inputs[0]._data.shape)
+            return explain_index(error, inputs[0]._data.shape)
         return super().explain(error, inputs)
 
 
@@ -86,7 +86,7 @@ class Index(Op):
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
         if isinstance(error, (IndexError, ValueError)) and isinstance(inputs[0], Tensor):
-            return _explain_index(error, inputs[0]._data.shape)
+            return explain_index(error, inputs[0]._data.shape)
         return super().explain(error, inputs)
 
 
@@ -329,7 +329,7 @@ def _warn_about_byte_mask() -> None:
     )
 
 
-def _explain_index(error: Exception, shape: tuple[int, ...]) -> Exception:
+def explain_index(error: Exception, shape: tuple[int, ...]) -> Exception:
     """NumPy's message about an index in PyTorch's words."""
     message = str(error)
     if isinstance(error, ValueError):
@@ -410,7 +410,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     dim = normalize_dim(dim, data.ndim)
     length = data.shape[dim] if data.ndim else 1
     if places.size and (places.min() < 0 or places.max() >= length):
-        raise IndexRangeError(f"index out of range in self: the indices must be in [0, {length - 1}]")
+        raise PlaceError(f"index out of range in self: the indices must be in [0, {length - 1}]")
     if data.ndim == 0:
         return clone(input)
     return Index((FULL,) * dim + (_kept(places.reshape(-1)),))(input)

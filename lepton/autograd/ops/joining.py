@@ -318,7 +318,7 @@ def _cuts(input: Tensor, dim: int, ends: Sequence[int]) -> tuple[Tensor, ...]:
 
 
 @public(aliases=("unsafe_split",))
-def split(input: Tensor, split_size_or_sections: Any, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
     """The tensor cut along ``dim``: into parts of one size (the last may be shorter) or of the listed sizes; views.
 
     Raises:
@@ -326,8 +326,8 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0, **named: Any
     """
     sections = named.get("split_size", split_size_or_sections)
     if not isinstance(sections, int):
-        return split_with_sizes(input, sections, dim)
-    data = check_tensor(input, "split")._data
+        return split_with_sizes(tensor, sections, dim)
+    data = check_tensor(tensor, "split")._data
     if data.ndim == 0:
         raise ShapeError("split expects at least a 1-dimensional tensor")
     if sections < 0:
@@ -337,8 +337,8 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0, **named: Any
     if sections == 0:
         if length:
             raise ShapeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
-        return _cuts(input, dim, [0])
-    return _cuts(input, dim, [min(end, length) for end in range(sections, length + sections, sections)] or [0])
+        return _cuts(tensor, dim, [0])
+    return _cuts(tensor, dim, [min(end, length) for end in range(sections, length + sections, sections)] or [0])
 
 
 unsafe_split = split

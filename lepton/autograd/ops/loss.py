@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from lepton.autograd.op import Op, SumTo, as_array
+from lepton.autograd.op import Op, SumTo, as_array, data_of
 from lepton.autograd.ops.activation import Hardtanh
-from lepton.autograd.ops.arguments import SCALAR_NAMES, same_type
+from lepton.autograd.ops.arguments import same_type, scalar_name
 from lepton.autograd.ops.arithmetic import Sign
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.exponential import Exp, Log, Log1p, Sigmoid
 from lepton.autograd.ops.extrema import ClampMin
 from lepton.autograd.ops.softmax import LogSoftmaxBackward
-from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import IndexRangeError, UnsupportedDTypeError
 from lepton.kernels import loss as kernels
@@ -192,7 +191,7 @@ class CrossEntropyBackward(Share):
 
     def backward(self, h: Any, g: Any, log_p: Any) -> Any:
         spread = Exp.on(log_p) * self.whole()
-        data = h if is_array(h) else h._data
+        data = data_of(h)
         dg = None
         if self.needs[0]:
             dg = (h * (spread - self.shares(data.shape, data.dtype))).sum(axis=self.classes.axis, keepdims=True)
@@ -219,10 +218,10 @@ class PointwiseLoss(Op):
     def accept(self, inputs: tuple[Any, ...]) -> Any:
         arrays = super().accept(inputs)
         same_type(self.kernel_name, *inputs)
-        found = dtypes.of(arrays[0].dtype)
-        if not found.is_floating_point:
+        found = arrays[0].dtype
+        if found.kind not in "fV":
             raise UnsupportedDTypeError(
-                f"\"{self.kernel_name}\" not implemented for '{SCALAR_NAMES[found]}': convert the input with .float()"
+                f"\"{self.kernel_name}\" not implemented for '{scalar_name(found)}': convert the input with .float()"
             )
         return arrays
 
@@ -280,7 +279,7 @@ class MseLoss(DifferenceLoss):
         return d * d
 
     def slope(self, d: Any) -> Any:
-        return d * 2
+        return d + d
 
 
 class L1Loss(DifferenceLoss):

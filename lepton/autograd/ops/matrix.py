@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Op, SumTo, broadcast_shape, fit_number
+from lepton.autograd.op import Op, SumTo, broadcast_shape
 from lepton.autograd.ops.arguments import check_tensor, scalar_name
 from lepton.autograd.ops.arithmetic import add, mul
 from lepton.autograd.ops.reduction import Sum, in_type
 from lepton.autograd.ops.shape import Permute, expand, reshape
 from lepton.autograd.registry import public
+from lepton.autograd.scalars import fit_number
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.errors import DTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
@@ -124,6 +125,16 @@ class Linear(Op):
         return super().explain(error, inputs)
 
 
+def _types_of_linear(a: Any, b: Any, bias: Tensor | None) -> DTypeError:
+    """PyTorch's words, which depend on the function that it comes to call."""
+    if bias is None:
+        return _types_of_mm(a, b)
+    return DTypeError(
+        f"mat1 and mat2 must have the same dtype, but got {scalar_name(a)} and {scalar_name(b)}; "
+        "convert one of them, for instance with tensor.to(other.dtype)"
+    )
+
+
 def _explain_linear(x: Any, weight: Any) -> Exception | None:
     if weight.ndim != 2:
         return ShapeError(f"mat2 must be a matrix, got {weight.ndim}-D tensor")
@@ -148,14 +159,18 @@ def check_types(first: Tensor, second: Tensor) -> None:
     """
     a, b = first._data.dtype, second._data.dtype
     if a != b:
-        raise DTypeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}; "
-            "convert one of them, for instance with tensor.to(other.dtype)"
-        )
+        raise _types_of_mm(a, b)
     if a.kind == "b":
         raise UnsupportedDTypeError(
             '"addmm_impl_cpu_" not implemented for \'Bool\': convert the matrices first, for instance with .float()'
         )
+
+
+def _types_of_mm(a: Any, b: Any) -> DTypeError:
+    return DTypeError(
+        f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}; "
+        "convert one of them, for instance with tensor.to(other.dtype)"
+    )
 
 
 def _c_name(array_dtype: Any) -> str:
@@ -516,14 +531,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         a, b = input._data.dtype, weight._data.dtype
     except AttributeError:
         a, b = check_tensor(input, "linear")._data.dtype, check_tensor(weight, "linear", "weight", 2)._data.dtype
-    if a != b:
-        check_types(input, weight)
+    if a is not b and a != b:
+        raise _types_of_linear(a, b, bias)
     if weight._data.ndim == 1:
         out = matmul(input, weight)
         return out if bias is None else add(out, bias)
     if bias is None:
         return Linear()(input, weight)
-    if bias._data.dtype != a:
+    if bias._data.dtype is not a:
         check_types(input, bias)
     if bias._data.shape != weight._data.shape[:-1]:
         bias = expand(bias, weight._data.shape[:-1])

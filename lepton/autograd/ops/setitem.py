@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.inplace import assign, check_writable, copy_, on_graph
-from lepton.autograd.op import Op, SumTo
-from lepton.autograd.ops.indexing import Index, Plan, Slice
+from lepton.autograd.op import Op, SumTo, constant, data_of
+from lepton.autograd.ops.indexing import Index, Plan, Slice, explain_index
+from lepton.autograd.scalars import as_written
 from lepton.autograd.tensor import Tensor
+from lepton.backend import dtypes
 from lepton.backend.devices import is_array, place_of, xp
 from lepton.errors import ShapeError
 
@@ -35,14 +37,11 @@ class PutAt(Op):
     def backward(self, g: Any, index: Any) -> Any:
         gx = gv = None
         if self.needs[0]:
-            module = xp(g._data if isinstance(g, Tensor) else g)
-            zero = module.zeros((), g._data.dtype if isinstance(g, Tensor) else g.dtype)
-            gx = PutAt.on(g, Tensor(zero) if isinstance(g, Tensor) else zero, index=index, unique=True)
+            gx = erased(g, index)
         if self.needs[1]:
             gv = Index.on(g, index=index, unique=self.unique)
             if not self.unique:
-                stands = self._last_writes(index)
-                gv = gv * (Tensor(stands) if isinstance(g, Tensor) else stands)
+                gv = gv * constant(self._last_writes(index), g)
             gv = SumTo.on(gv, shape=self.source)
         return gx, gv
 
@@ -54,14 +53,22 @@ class PutAt(Op):
         return places[index] == numbers
 
 
+def erased(g: Any, index: tuple[Any, ...]) -> Any:
+    """``g``, an array or a Tensor, with 0 at ``index``."""
+    data = data_of(g)
+    return PutAt.on(g, constant(xp(data).zeros((), data.dtype), g), index=index, unique=True)
+
+
 def write_at(array: Any, index: tuple[Any, ...], value: Any) -> None:
     """``array[index] = value``.
 
     Raises:
-        ShapeError: ``value`` cannot be broadcast to what the index picks.
+        ShapeError: ``value`` cannot be broadcast to what the index picks. IndexRangeError: the index is out of range.
     """
     try:
         array[index] = value
+    except IndexError as error:
+        raise explain_index(error, array.shape) from None
     except ValueError:
         picked = list(array[index].shape)
         raise ShapeError(
@@ -75,6 +82,7 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
     Raises:
         ShapeError: ``value`` cannot be broadcast to what the index picks. IndexRangeError: the index is out of range.
+        ArgumentTypeError: ``value`` is no number. DTypeError: the type does not have this number.
         And what :func:`lepton.autograd.inplace.check_writable` raises.
     """
     check_writable(self)
@@ -88,11 +96,11 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 
 
 def _as_array_like(value: Any, array: Any) -> Any:
-    made = value if is_array(value) else np.asarray(value)
+    if is_array(value) and not isinstance(value, np.ndarray):
+        return value.astype(array.dtype)
+    made = as_written(value, dtypes.of(array.dtype))
     here = place_of(array)
-    if isinstance(made, np.ndarray) and not isinstance(array, np.ndarray):
-        return here.from_numpy(made.astype(array.dtype), here.device_of(array))
-    return made.astype(array.dtype)
+    return made if isinstance(array, np.ndarray) else here.from_numpy(made, here.device_of(array))
 
 
 def _without_leading_ones(source: Tensor, ndim: int) -> Tensor:

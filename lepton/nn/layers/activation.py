@@ -63,14 +63,25 @@ class _InPlace(Module):
 
 
 class ReLU(_InPlace):
-    """max(x, 0), element by element."""
+    """max(x, 0), element by element (Nair and Hinton, 2010). Input and output: (*), of any shape.
+
+    Args:
+        inplace: write the result into the input.
+
+    >>> from lepton import nn, tensor
+    >>> nn.ReLU()(tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
 
 
 class Hardtanh(_InPlace):
-    """min(max(x, min_val), max_val), element by element.
+    """min(max(x, min_val), max_val), element by element. Input and output: (*).
+
+    Args:
+        min_val, max_val: the limits. inplace: write the result into the input. min_value, max_value: their old names.
 
     Raises:
         ContractError: ``max_val`` is not greater than ``min_val``.
@@ -103,7 +114,7 @@ class Hardtanh(_InPlace):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6), element by element."""
+    """min(max(x, 0), 6), element by element (Krizhevsky, 2010). Input and output: (*)."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -112,7 +123,15 @@ class ReLU6(Hardtanh):
 
 
 class LeakyReLU(_InPlace):
-    """x where x > 0, else negative_slope·x, element by element."""
+    """x where x > 0, else negative_slope·x, element by element (Maas et al., 2013). Input and output: (*).
+
+    Args:
+        negative_slope: the slope below 0. inplace: write the result into the input.
+
+    >>> from lepton import nn, tensor
+    >>> nn.LeakyReLU(0.1)(tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1000,  0.0000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -126,9 +145,9 @@ class LeakyReLU(_InPlace):
 
 
 class RReLU(_InPlace):
-    """x where x > 0, else s·x (Xu et al., 2015).
+    """Leaky ReLU whose slope is random (Xu et al., 2015). Input and output: (*).
 
-    In training s is drawn for each element from [lower, upper), in evaluation it is their mean.
+    In training the slope is drawn for each element from [lower, upper); in evaluation it is their mean.
     """
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
@@ -143,10 +162,13 @@ class RReLU(_InPlace):
 
 
 class PReLU(Module):
-    """x where x > 0, else w·x, with a learnt w that begins as ``init`` (He et al., 2015).
+    """x where x > 0, else w·x, with a learnt w that begins as ``init`` (He et al., 2015). Input and output: (N, C, *).
 
     Args:
         num_parameters: 1, or one for each channel (dimension 1).
+
+    Raises:
+        ShapeError (when called): the input has another number of channels.
     """
 
     weight: Parameter
@@ -170,7 +192,7 @@ class PReLU(Module):
 
 
 class Threshold(_InPlace):
-    """x where x > threshold, else value, element by element."""
+    """x where x > threshold, else value, element by element. Input and output: (*)."""
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -184,7 +206,7 @@ class Threshold(_InPlace):
 
 
 class Hardshrink(Module):
-    """x where its size is above lambd, else 0, element by element."""
+    """x where |x| > lambd, else 0, element by element. Input and output: (*)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -198,7 +220,7 @@ class Hardshrink(Module):
 
 
 class Softshrink(Module):
-    """x moved towards 0 by lambd, element by element."""
+    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd, element by element. Input and output: (*)."""
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -212,7 +234,7 @@ class Softshrink(Module):
 
 
 class Hardsigmoid(_InPlace):
-    """min(max(x/6 + ½, 0), 1), element by element."""
+    """min(max(x/6 + ½, 0), 1), element by element: straight lines near σ. Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
@@ -222,7 +244,7 @@ class Hardsigmoid(_InPlace):
 
 
 class Hardswish(_InPlace):
-    """x·min(max(x/6 + ½, 0), 1), element by element (Howard et al., 2019)."""
+    """x·min(max(x/6 + ½, 0), 1), element by element (Howard et al., 2019). Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -235,28 +257,41 @@ class Hardswish(_InPlace):
 
 
 class Sigmoid(Module):
-    """σ(x) = 1/(1 + e⁻ˣ), element by element."""
+    """σ(x) = 1/(1 + e⁻ˣ), element by element; σ′ = σ·(1 − σ). Input: (*), integers become floating; output: (*).
+
+    >>> from lepton import nn, tensor
+    >>> nn.Sigmoid()(tensor([-1.0, 0.0, 2.0]))
+    tensor([0.2689, 0.5000, 0.8808])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(Module):
-    """tanh x, element by element."""
+    """tanh x = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), element by element; its derivative is 1 − tanh² x. Input and output: (*).
+
+    >>> from lepton import nn, tensor
+    >>> nn.Tanh()(tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.7616,  0.0000,  0.9640])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class LogSigmoid(Module):
-    """log σ(x), element by element."""
+    """log σ(x), element by element, without overflow. Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Softplus(Module):
-    """log(1 + e^(β·x))/β, element by element; x itself where β·x > threshold."""
+    """log(1 + e^(β·x))/β, element by element (Dugas et al., 2001); x itself where β·x > threshold.
+
+    Input and output: (*).
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -270,13 +305,17 @@ class Softplus(Module):
 
 
 class GELU(Module):
-    """x·Φ(x), element by element, Φ the normal distribution function (Hendrycks & Gimpel, 2016).
+    """x·Φ(x), element by element, Φ the normal distribution (Hendrycks and Gimpel, 2016). Input and output: (*).
 
     Args:
-        approximate: ``"none"``, or ``"tanh"`` for x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2.
+        approximate: ``"none"``, or ``"tanh"`` for x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 
     Raises:
-        DTypeError (when called): an unknown ``approximate``, or a type that is not floating.
+        DTypeError (when called): ``approximate`` is neither.
+
+    >>> from lepton import nn, tensor
+    >>> nn.GELU()(tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -291,21 +330,26 @@ class GELU(Module):
 
 
 class SiLU(_InPlace):
-    """x·σ(x), element by element, also called swish (Ramachandran et al., 2017)."""
+    """x·σ(x), element by element; also called swish (Elfwing et al., 2018). Input and output: (*).
+
+    >>> from lepton import nn, tensor
+    >>> nn.SiLU()(tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_InPlace):
-    """x·tanh(log(1 + eˣ)), element by element (Misra, 2019)."""
+    """x·tanh(log(1 + eˣ)), element by element (Misra, 2019). Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class ELU(_InPlace):
-    """x where x > 0, else alpha·(eˣ − 1), element by element (Clevert et al., 2016)."""
+    """x where x > 0, else alpha·(eˣ − 1), element by element (Clevert et al., 2016). Input and output: (*)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -319,7 +363,7 @@ class ELU(_InPlace):
 
 
 class CELU(_InPlace):
-    """x where x > 0, else alpha·(e^(x/alpha) − 1), element by element: smooth for any alpha (Barron, 2017)."""
+    """x where x > 0, else alpha·(e^(x/alpha) − 1), element by element (Barron, 2017). Input and output: (*)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -333,9 +377,9 @@ class CELU(_InPlace):
 
 
 class SELU(_InPlace):
-    """s·x where x > 0, else s·α·(eˣ − 1), with s ≈ 1.0507 and α ≈ 1.6733, which keep mean 0 and variance 1.
+    """s·x where x > 0, else s·α·(eˣ − 1) (Klambauer et al., 2017). Input and output: (*).
 
-    (Klambauer et al., *Self-Normalizing Neural Networks*, 2017.)
+    α = 1.6733 and s = 1.0507 keep the mean 0 and the variance 1 from layer to layer.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -343,21 +387,23 @@ class SELU(_InPlace):
 
 
 class Softsign(Module):
-    """x/(1 + abs x), element by element."""
+    """x/(1 + |x|), element by element. Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """x − tanh x, element by element."""
+    """x − tanh x, element by element. Input and output: (*)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
 
 
 class GLU(Module):
-    """a·σ(b), where a and b are the halves of the input along ``dim``: (*, 2n, *) → (*, n, *) (Dauphin et al., 2017).
+    """a·σ(b), where a and b are the halves of the input along ``dim`` (Dauphin et al., 2017).
+
+    Input: (*, 2·n, *); output: (*, n, *).
 
     Raises:
         ShapeError (when called): the length along ``dim`` is odd.
@@ -389,21 +435,39 @@ class _AlongDim(Module):
 
 
 class Softmax(_AlongDim):
-    """e^(xᵢ)/Σⱼ e^(xⱼ) along ``dim``."""
+    """e^(xᵢ)/Σⱼ e^(xⱼ) along ``dim``: from scores to probabilities. Input and output: (*), floating.
+
+    Args:
+        dim: along which they sum to 1.
+
+    Raises:
+        IndexRangeError (when called): there is no such dimension. UnsupportedDTypeError: the input is not floating.
+
+    >>> from lepton import nn, tensor
+    >>> nn.Softmax(dim=0)(tensor([0.0, 1.0, 1.0]))
+    tensor([0.1554, 0.4223, 0.4223])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
 
 
 class LogSoftmax(_AlongDim):
-    """xᵢ − log Σⱼ e^(xⱼ) along ``dim``."""
+    """xᵢ − log Σⱼ e^(xⱼ) along ``dim``, without overflow: what :class:`NLLLoss` takes. Input and output: (*), floating.
+
+    Args and errors: as for :class:`Softmax`.
+
+    >>> from lepton import nn, tensor
+    >>> nn.LogSoftmax(dim=0)(tensor([0.0, 1.0, 1.0]))
+    tensor([-1.8620, -0.8620, -0.8620])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
 
 
 class Softmin(_AlongDim):
-    """softmax(−x) along ``dim``."""
+    """softmax(−x) along ``dim``. Input and output: (*), floating."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim)

@@ -150,21 +150,14 @@ def _check_padding(padding: Any, padding_mode: str, stride: Any, dims: int) -> N
 
 
 class Conv1d(_ConvNd):
-    """Cross-correlation of (N, in_channels, L) with kernels of shape (out_channels, in_channels/groups, kernel_size).
+    """Kernels that slide along a line; the formula of :class:`Conv2d` with one dimension.
 
-    Weight and bias begin uniform over ±1/√fan_in, fan_in = in_channels/groups · the kernel's size.
+    - input: (N, in_channels, L), or (in_channels, L) for one sample
+    - output: (N, out_channels, L′), L′ = ⌊(L + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1
+    - weight: (out_channels, in_channels/groups, kernel_size), bias: (out_channels); both begin uniform over ±1/√fan_in,
+      fan_in = in_channels/groups · kernel_size
 
-    Args:
-        in_channels, out_channels: of the input and of the result.
-        kernel_size, stride, padding, dilation: one number for all spatial dimensions, or one for each. ``padding`` may
-            also be ``"valid"`` (none) or ``"same"`` (the result has the input's lengths; stride 1 only).
-        groups: input and output channels are cut into that many groups which see only each other.
-        bias: whether there is one.
-        padding_mode: what is put around the input: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
-
-    Raises:
-        ArgumentError: channels that are no multiple of ``groups``, an unknown padding or padding mode, or ``"same"``
-            with strides. ShapeError (when called): an input of other channels or dimensions.
+    Args and errors: as for :class:`Conv2d`, each length one number.
     """
 
     dims = 1
@@ -172,14 +165,49 @@ class Conv1d(_ConvNd):
 
 
 class Conv2d(_ConvNd):
-    """Cross-correlation over two dimensions, (N, C, H, W); arguments and errors as for :class:`Conv1d`."""
+    """Kernels that slide over images and find the same pattern wherever it is (LeCun et al., 1989).
+
+    z[n, o, y, x] = b[o] + Σ over c, i, j of w[o, c, i, j] · input[n, c, y·stride + i·dilation, x·stride + j·dilation],
+    which is cross-correlation, on the input with ``padding`` around it.
+
+    - input: (N, in_channels, H, W), or (in_channels, H, W) for one image
+    - output: (N, out_channels, H′, W′), H′ = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1, W′ likewise
+    - weight w: (out_channels, in_channels/groups, kernel_size, kernel_size), bias b: (out_channels); both begin uniform
+      over ±1/√fan_in, fan_in = in_channels/groups · kernel_size²
+
+    Args:
+        in_channels, out_channels: of the input and of the result.
+        kernel_size, stride, padding, dilation: one number for both dimensions, or (height, width). ``padding`` may
+            also be ``"valid"`` (none) or ``"same"`` (the result is as large as the input; stride 1 only).
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether there is one.
+        padding_mode: what is put around the input: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, an unknown padding or padding mode, or ``"same"``
+            with strides. ShapeError (when called): an input of other channels or dimensions, or smaller than a kernel.
+            DTypeError (when called): an input of another type than the weight's.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.Conv2d(3, 8, kernel_size=3, padding=1)(lepton.ones(2, 3, 28, 28)).shape
+    lepton.Size([2, 8, 28, 28])
+    >>> sums = nn.Conv2d(1, 1, kernel_size=2, bias=False)
+    >>> _ = nn.init.ones_(sums.weight)
+    >>> sums(lepton.arange(9.0).reshape(1, 1, 3, 3)).tolist()
+    [[[[8.0, 12.0], [20.0, 24.0]]]]
+    """
 
     dims = 2
     function = staticmethod(F.conv2d)
 
 
 class Conv3d(_ConvNd):
-    """Cross-correlation over three dimensions, (N, C, D, H, W); arguments and errors as for :class:`Conv1d`."""
+    """Kernels that slide through a space; the formula of :class:`Conv2d` with three dimensions.
+
+    Input: (N, in_channels, D, H, W), or without N; output: (N, out_channels, D′, H′, W′), each length as in
+    :class:`Conv2d`. Arguments and errors are those of :class:`Conv2d`, lengths one number or (depth, height, width).
+    """
 
     dims = 3
     function = staticmethod(F.conv3d)
@@ -261,15 +289,8 @@ class _ConvTransposeNd(_Convolution):
 class ConvTranspose1d(_ConvTransposeNd):
     """The transpose of :class:`Conv1d`: (N, in_channels, L) → (N, out_channels, L′), longer by the stride.
 
-    The weight has the shape (in_channels, out_channels/groups, kernel_size); it and the bias begin as a convolution's.
-
-    Args:
-        output_padding: rows added at one end of the result, to choose among the sizes that the stride allows.
-        other arguments: as for :class:`Conv1d`; the only padding mode is ``"zeros"``.
-
-    Raises:
-        ArgumentError: channels that are no multiple of ``groups``, another padding mode, or (when called) an
-            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions.
+    L′ as in :class:`ConvTranspose2d`, whose arguments and errors these are. The weight has the shape
+    (in_channels, out_channels/groups, kernel_size).
     """
 
     dims = 1
@@ -277,14 +298,39 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """The transpose of :class:`Conv2d`, (N, C, H, W); arguments and errors as for :class:`ConvTranspose1d`."""
+    """The transpose of :class:`Conv2d` as a linear map: each element of the input writes a kernel into the output.
+
+    It is what a convolution's gradient does to its input, and enlarges by ``stride`` (Zeiler et al., 2010).
+
+    - input: (N, in_channels, H, W), or (in_channels, H, W)
+    - output: (N, out_channels, H′, W′), H′ = (H − 1)·stride − 2·padding + dilation·(kernel_size − 1) + 1 +
+      output_padding, W′ likewise
+    - weight: (in_channels, out_channels/groups, kernel_size, kernel_size), bias: (out_channels); both begin as in
+      :class:`Conv2d`
+
+    Args:
+        output_padding: rows and columns added at one end, to choose among the sizes that the stride allows.
+        other arguments: as for :class:`Conv2d`; the only padding mode is ``"zeros"``.
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, another padding mode, or (when called) an
+            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(lepton.ones(1, 8, 14, 14)).shape
+    lepton.Size([1, 3, 28, 28])
+    """
 
     dims = 2
     function = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """The transpose of :class:`Conv3d`, (N, C, D, H, W); arguments and errors as for :class:`ConvTranspose1d`."""
+    """The transpose of :class:`Conv3d`: (N, in_channels, D, H, W) → (N, out_channels, D′, H′, W′).
+
+    Lengths, arguments and errors are as for :class:`ConvTranspose2d`.
+    """
 
     dims = 3
     function = staticmethod(F.conv_transpose3d)

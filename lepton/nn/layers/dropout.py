@@ -26,11 +26,21 @@ class _DropoutNd(Module):
 class Dropout(_DropoutNd):
     """In training, each element is 0 with probability p and x/(1 − p) otherwise (Srivastava et al., 2014).
 
+    So the expectation of each stays what it was. In evaluation it is the identity. Input and output: (*).
+
     Args:
         p: in [0, 1]. inplace: write the result into the input.
 
     Raises:
         ArgumentError: ``p`` is outside [0, 1].
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> layer = nn.Dropout(0.5)
+    >>> sorted(set(layer(lepton.ones(1000)).tolist()))
+    [0.0, 2.0]
+    >>> layer.eval()(lepton.ones(3))
+    tensor([1., 1., 1.])
     """
 
     def forward(self, input: Tensor) -> Tensor:

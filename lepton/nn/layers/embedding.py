@@ -50,7 +50,13 @@ class Embedding(Module):
         max_norm, norm_type, scale_grad_by_freq, sparse: as for :func:`lepton.nn.functional.embedding`.
 
     Raises:
-        ContractError: ``padding_idx`` is no row. IndexRangeError (when called): an index is no row.
+        ContractError: ``padding_idx`` is no row. IndexRangeError (when called): an index is no row. DTypeError (when
+            called): the indices are neither int64 nor int32.
+
+    >>> from lepton import nn, tensor
+    >>> table = nn.Embedding(10, 4, padding_idx=0)
+    >>> table(tensor([[1, 2, 0]])).shape, table.weight[0].tolist()
+    (lepton.Size([1, 3, 4]), [0.0, 0.0, 0.0, 0.0])
     """
 
     weight: Parameter

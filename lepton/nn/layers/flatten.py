@@ -10,7 +10,16 @@ __all__ = ["Flatten", "Unflatten"]
 
 
 class Flatten(Module):
-    """The dimensions from ``start_dim`` to ``end_dim`` made one: (N, C, H, W) → (N, C·H·W)."""
+    """The dimensions from ``start_dim`` to ``end_dim`` made one: (N, C, H, W) → (N, C·H·W).
+
+    Raises:
+        IndexRangeError (when called): there are no such dimensions. ShapeError (when called): the end comes first.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.Flatten()(lepton.ones(2, 3, 4)).shape
+    lepton.Size([2, 12])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()

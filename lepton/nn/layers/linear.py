@@ -17,7 +17,12 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """z = x. Takes any arguments and ignores them."""
+    """z = x, to stand where a layer could. Takes any arguments and ignores them. Input and output: anything.
+
+    >>> from lepton import nn, tensor
+    >>> nn.Identity(54, unused=True)(tensor([1.0]))
+    tensor([1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -33,10 +38,20 @@ class Linear(Module):
     W has the shape (out_features, in_features), b (out_features); both begin uniform over ±1/√in_features.
 
     Args:
-        in_features, out_features: the lengths of the last dimension. bias: whether there is b.
+        in_features, out_features: the last dimension of the input and of the result. bias: whether there is a b.
 
     Raises:
-        ShapeError (when called): the input's last dimension is not ``in_features``.
+        ShapeError (when called): the input's last dimension is not ``in_features``. DTypeError (when called): the input
+            is of another type than W.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> layer(lepton.ones(5, 3)).shape
+    lepton.Size([5, 2])
+    >>> layer(lepton.ones(2, 5))
+    Traceback (most recent call last):
+    lepton.errors.ShapeError: mat1 and mat2 shapes cannot be multiplied (2x5 and 3x2) [in Linear(in_features=3, ...)]
     """
 
     in_features: int

@@ -53,16 +53,20 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """Mean squared error: (1/n) Σ (xᵢ − yᵢ)².
+    """(1/n) Σ (xᵢ − yᵢ)², the mean squared error; ∂L/∂xᵢ = 2·(xᵢ − yᵢ)/n.
+
+    Input and target: (*), floating; they are broadcast, with a warning. Output: (), or (*) with ``reduction="none"``.
 
     Args:
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over all n elements, ``"sum"``, or ``"none"`` for each element's own loss.
-
-    Input: x and the target y, floating, of one shape (*). Output: (), or (*) for ``"none"``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.mse_loss`.
+        ShapeError (when called): the shapes do not broadcast. ArgumentError: another ``reduction``.
+
+    >>> from lepton import nn, tensor
+    >>> nn.MSELoss()(tensor([1.0, 2.0]), tensor([0.0, 0.0]))
+    tensor(2.5000)
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -71,10 +75,11 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """Mean absolute error: (1/n) Σ |xᵢ − yᵢ|. Arguments, input and output are as for :class:`MSELoss`.
+    """(1/n) Σ |xᵢ − yᵢ|, the mean absolute error; shapes, arguments and errors are as for :class:`MSELoss`.
 
-    Raises:
-        When called: as :func:`lepton.nn.functional.l1_loss`.
+    >>> from lepton import nn, tensor
+    >>> nn.L1Loss()(tensor([1.0, -2.0]), tensor([0.0, 0.0]))
+    tensor(1.5000)
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -83,14 +88,9 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """With d = x − y: d²/(2β) where |d| < β, |d| − β/2 elsewhere, so that outliers pull less (Girshick, 2015).
+    """With d = x − y: d²/(2·beta) where |d| < beta, |d| − beta/2 elsewhere (Girshick, 2015).
 
-    Args:
-        beta: β, where the parabola becomes a line; with 0 it is :class:`L1Loss`.
-        other arguments, input and output: as for :class:`MSELoss`.
-
-    Raises:
-        When called: as :func:`lepton.nn.functional.smooth_l1_loss`.
+    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.smooth_l1_loss`.
     """
 
     def __init__(
@@ -109,13 +109,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """With d = x − y: d²/2 where |d| ≤ δ, δ·(|d| − δ/2) elsewhere (Huber, 1964).
+    """With d = x − y: d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere (Huber, 1964).
 
-    Args:
-        reduction: as for :class:`MSELoss`, as are input and output. delta: δ, where the parabola becomes a line.
+    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.huber_loss`.
 
     Raises:
-        ArgumentTypeError: ``delta`` is no number. When called: as :func:`lepton.nn.functional.huber_loss`.
+        ArgumentTypeError: ``delta`` is no number.
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -130,22 +129,28 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """−log softmax(x)_y of scores x and the class y, or −Σ_c q_c·log softmax(x)_c of probabilities q of the classes.
+    """−log of the probability that softmax gives to the right class y: −x_y + log Σⱼ e^(xⱼ), the mean over samples.
 
-    :func:`lepton.nn.functional.cross_entropy` has the formula with ``weight`` and ``label_smoothing``.
+    Its gradient is (softmax(x) − one_hot(y))/N. The formula with weights, smoothing (Szegedy et al., 2016) and
+    probabilities as targets stands at :func:`lepton.nn.functional.cross_entropy`.
+
+    - input: scores (not probabilities) of C classes: (C), (N, C) or (N, C, d₁, …), floating
+    - target: the classes, in [0, C), int64: (), (N) or (N, d₁, …); or probabilities of the input's shape, floating
+    - output: (), or the target's shape without C with ``reduction="none"``
 
     Args:
-        weight: (C), a factor for each class, kept as a buffer.
+        weight: (C), a factor for each class. ignore_index: samples of this class do not count.
         size_average, reduce: deprecated; use ``reduction``.
-        ignore_index: samples of this class do not count.
-        reduction: ``"mean"`` over the samples (over their classes' weights, if there are), ``"sum"``, or ``"none"``.
-        label_smoothing: ε in [0, 1]: of each sample, the part that all classes share.
-
-    Input: scores (C), (N, C) or (N, C, d₁, …), without softmax; and classes of that shape without C, or probabilities
-    of that shape. Output: (), or the shape without C for ``"none"``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        label_smoothing: in [0, 1], what part of the target is spread over all classes.
 
     Raises:
-        When called: as ``cross_entropy``.
+        IndexRangeError (when called): a class is outside [0, C). ArgumentError (when called): the batch sizes differ.
+            ShapeError, DTypeError (when called): other shapes and types than those above.
+
+    >>> from lepton import nn, tensor
+    >>> nn.CrossEntropyLoss()(tensor([[2.0, 0.0, 0.0]]), tensor([0]))
+    tensor(0.2395)
     """
 
     def __init__(
@@ -173,12 +178,15 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """−w_y·l_y of log-probabilities l, as ``LogSoftmax`` gives them, at the class y.
+    """−(1/Σ w) Σₙ w_yₙ·l[n, yₙ], the negative log-likelihood of log-probabilities l at the classes y.
 
-    Arguments, input and output are as for :class:`CrossEntropyLoss`, whose second half this is.
+    With :class:`LogSoftmax` before it, it is :class:`CrossEntropyLoss`, whose shapes, arguments and errors it has; the
+    target is always of classes.
 
-    Raises:
-        When called: as :func:`lepton.nn.functional.nll_loss`.
+    >>> from lepton import nn, tensor
+    >>> scores = tensor([[2.0, 0.0, 0.0]])
+    >>> nn.NLLLoss()(nn.LogSoftmax(dim=1)(scores), tensor([0]))
+    tensor(0.2395)
     """
 
     def __init__(
@@ -200,17 +208,21 @@ class NLLLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross-entropy of probabilities: −(1/n) Σ w·(y·log x + (1 − y)·log(1 − x)), each logarithm at least −100.
+    """−(1/n) Σ w·(y·log x + (1 − y)·log(1 − x)): binary cross-entropy of probabilities, each logarithm at least −100.
+
+    Input and target: (*), both in [0, 1], floating. Output: (), or (*) with ``reduction="none"``.
 
     Args:
-        weight: w, a factor for each element, broadcast to the input's shape and kept as a buffer.
+        weight: a factor for each element; it is broadcast.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
-
-    Input: x and y, numbers in [0, 1] of one shape (*). Output: (), or (*) for ``"none"``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.binary_cross_entropy`.
+        ValueRangeError (when called): something is outside [0, 1]. ArgumentError (when called): the shapes differ.
+
+    >>> from lepton import nn, tensor
+    >>> nn.BCELoss()(tensor([0.5, 0.9]), tensor([1.0, 1.0]))
+    tensor(0.3993)
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -219,16 +231,22 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """Binary cross-entropy of scores x, p = σ(x): −(1/n) Σ w·(P·y·log p + (1 − y)·log(1 − p)), stable for any x.
+    """−(1/n) Σ w·(P·y·log p + (1 − y)·log(1 − p)) with p = σ(x): sigmoid and :class:`BCELoss` in one, stable for any x.
+
+    Input: scores (*), floating; target: (*) in [0, 1]. Output: (), or (*) with ``reduction="none"``.
 
     Args:
-        pos_weight: P, a factor for positive examples, broadcast to the input's shape and kept as a buffer.
-        other arguments: as for :class:`BCELoss`.
-
-    Input: scores x and y in [0, 1], of one shape (*). Output: (), or (*) for ``"none"``.
+        weight: w, a factor for each element. pos_weight: P, a factor for what is positive. Both are broadcast.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.binary_cross_entropy_with_logits`.
+        ArgumentError (when called): the shapes of input and target differ. ShapeError (when called): that of a weight
+            does not broadcast.
+
+    >>> from lepton import nn, tensor
+    >>> nn.BCEWithLogitsLoss()(tensor([0.0]), tensor([1.0]))
+    tensor(0.6931)
     """
 
     pos_weight: Tensor | None

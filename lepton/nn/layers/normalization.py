@@ -175,13 +175,36 @@ class BatchNorm1d(_BatchNorm):
 
 
 class BatchNorm2d(_BatchNorm):
-    """:class:`BatchNorm1d` for (N, C, H, W)."""
+    """z = (x − mean)/√(var + eps)·weight + bias for each channel of images (Ioffe and Szegedy, 2015).
+
+    Input and output: (N, C, H, W); mean and variance are over N, H and W. Weight and bias have the shape (C) and begin
+    as 1 and 0. In training mean and (biased) variance are the batch's, and running_mean and running_var move towards
+    them: running ← (1 − momentum)·running + momentum·batch's (of the variance the unbiased one). In evaluation they
+    are the running ones.
+
+    Args:
+        num_features: C. eps: keeps the root away from 0.
+        momentum: how far the running statistics move; None averages over all batches so far.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
+        track_running_stats: without, evaluation takes the batch's statistics too.
+
+    Raises:
+        ArgumentError (when called): an input of other dimensions, or one value per channel in training.
+            ShapeError (when called): other channels. DTypeError (when called): another type than the weight's.
+
+    >>> from lepton import nn, tensor
+    >>> norm = nn.BatchNorm2d(1)
+    >>> norm(tensor([[[[1.0, 3.0]]]])).round(decimals=3).tolist()
+    [[[[-1.0, 1.0]]]]
+    >>> norm.running_mean, norm.running_var
+    (tensor([0.2000]), tensor([1.1000]))
+    """
 
     ndims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """:class:`BatchNorm1d` for (N, C, D, H, W)."""
+    """:class:`BatchNorm2d` for (N, C, D, H, W)."""
 
     ndims = (5,)
 
@@ -262,12 +285,20 @@ def _shape_of(normalized_shape: Any) -> tuple[int, ...]:
 class LayerNorm(_Affine):
     """z = (x − mean)/√(var + eps)·weight + bias over the last dimensions of each sample (Ba et al., 2016).
 
+    Input and output: (*, normalized_shape); weight and bias have that shape and begin as 1 and 0. The variance is the
+    biased one, and training and evaluation are the same.
+
     Args:
         normalized_shape: the lengths of those dimensions, or of the last one. eps: keeps the root away from 0.
         elementwise_affine: whether there is a weight. bias: whether, with that, there is a bias.
 
     Raises:
-        ShapeError (when called): the input does not end in ``normalized_shape``.
+        ShapeError (when called): the input does not end in ``normalized_shape``. DTypeError (when called): it is of
+            another type than the weight.
+
+    >>> from lepton import nn, tensor
+    >>> nn.LayerNorm(2)(tensor([[1.0, 3.0], [0.0, 20.0]])).round(decimals=3).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
     """
 
     def __init__(

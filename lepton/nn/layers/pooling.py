@@ -74,7 +74,7 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The largest element of each window: y[n,c,p] = max over k of x[n,c,p·stride + k·dilation − padding].
+    """The largest element of each window of (N, C, L), or (C, L); L′ as in :class:`MaxPool2d`.
 
     Args:
         kernel_size: the window's length. stride: from one window to the next, by default the kernel size.
@@ -91,7 +91,27 @@ class MaxPool1d(_MaxPoolNd):
 
 
 class MaxPool2d(_MaxPoolNd):
-    """The largest element of each window of (N, C, H, W); arguments, each one or two numbers, as :class:`MaxPool1d`."""
+    """z[y, x] = max over i, j of input[y·stride + i·dilation, x·stride + j·dilation]: the largest of each window.
+
+    - input: (N, C, H, W), or (C, H, W)
+    - output: (N, C, H′, W′), H′ = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1, ⌈…⌉ with ``ceil_mode``
+
+    The gradient goes to the element that was the largest, the first of several.
+
+    Args:
+        kernel_size, stride, padding, dilation: one number for both dimensions, or (height, width). ``stride``, from one
+            window to the next, is by default the kernel size; ``padding`` puts −∞ around.
+        return_indices: give (maxima, where they were), which :class:`MaxUnpool2d` takes.
+        ceil_mode: keep a window that ends beyond the input.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or too small, or padding above half the kernel size.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.MaxPool2d(2)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
+    [[[5.0, 7.0], [13.0, 15.0]]]
+    """
 
     function = staticmethod(F.max_pool2d)
 
@@ -177,10 +197,26 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool2d(_AvgPoolNd):
-    """The mean of each window of (N, C, H, W); arguments, each one or two numbers, as :class:`AvgPool1d`.
+    """The mean of each window, z[y, x] = (1/k²) Σ over i, j of input[y·stride + i, x·stride + j], k = ``kernel_size``.
+
+    Input: (N, C, H, W), or (C, H, W); output: (N, C, H′, W′), H′ = ⌊(H + 2·padding − k)/stride⌋ + 1 (⌈…⌉ with
+    ``ceil_mode``).
 
     Args:
+        kernel_size, stride, padding: one number for both dimensions, or (height, width). ``stride`` is by default the
+            kernel size; ``padding`` puts zeros around.
+        ceil_mode: keep a window that ends beyond the input.
+        count_include_pad: padding counts among the elements that the sum is divided by.
         divisor_override: divide the sums by this number instead.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or too small, or padding above half the kernel size.
+            ValueRangeError (when called): ``divisor_override`` is 0.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.AvgPool2d(2)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
+    [[[2.5, 4.5], [10.5, 12.5]]]
     """
 
     function = staticmethod(F.avg_pool2d)
@@ -260,7 +296,21 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """(N, C, H, W) → (N, C, *output_size): one number, or two, of which None keeps the input's length."""
+    """The mean of each of h·w windows of (nearly) equal size, however large the input: (N, C, H, W) → (N, C, h, w).
+
+    Window i covers the rows from ⌊i·H/h⌋ to ⌈(i + 1)·H/h⌉ − 1, and the columns likewise. (C, H, W) is one image.
+
+    Args:
+        output_size: h and w in one number, or (h, w), of which None keeps the input's length.
+
+    Raises:
+        ShapeError (when called): a negative size, or an input of other dimensions.
+
+    >>> import lepton
+    >>> from lepton import nn
+    >>> nn.AdaptiveAvgPool2d(1)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
+    [[[7.5]]]
+    """
 
     function = staticmethod(F.adaptive_avg_pool2d)
 

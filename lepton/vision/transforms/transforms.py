@@ -38,6 +38,12 @@ class ToTensor:
     """A PIL image or an array (height, width, channels) as a floating tensor (channels, height, width) in [0, 1].
 
     See :func:`~lepton.vision.transforms.functional.to_tensor` for types other than 8-bit pixels, and for errors.
+
+    >>> import numpy as np
+    >>> from lepton.vision.transforms import ToTensor
+    >>> ToTensor()(np.array([[0, 51], [102, 255]], np.uint8))
+    tensor([[[0.0000, 0.2000],
+             [0.4000, 1.0000]]])
     """
 
     def __call__(self, pic: Any) -> Tensor:
@@ -68,6 +74,11 @@ class Normalize:
         mean, std: a number for each channel. inplace: write into the tensor.
 
     Errors are those of :func:`~lepton.vision.transforms.functional.normalize`.
+
+    >>> from lepton import tensor
+    >>> from lepton.vision.transforms import Normalize
+    >>> Normalize(mean=[0.5], std=[0.25])(tensor([[[0.25, 0.5, 1.0]]]))
+    tensor([[[-1.,  0.,  2.]]])
     """
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> None:
