@@ -10,15 +10,16 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class CosineSimilarity(Module):
-    """x₁·x₂ / (max(‖x₁‖, ε)·max(‖x₂‖, ε)), the cosine of two vectors.
+    """x₁·x₂/(max(‖x₁‖, ε)·max(‖x₂‖, ε)): the cosine of the angle between two vectors along ``dim``.
 
     Args:
-        dim: along which they lie. eps: ε.
+        dim: the dimension along which the vectors lie. eps: ε, the least norm.
 
-    Input: two tensors of shapes that broadcast, (*, D, *). Output: (*, *).
+    Input: x₁ and x₂, floating, of shapes that broadcast, (*, D, *). Output: that shape without ``dim``.
 
     Raises:
-        When called: as :func:`lepton.cosine_similarity`.
+        ShapeError (when called): the shapes do not broadcast. IndexRangeError (when called): there is no such
+            dimension. DTypeError (when called): both inputs are integers.
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
@@ -34,9 +35,10 @@ class PairwiseDistance(Module):
     """‖x₁ − x₂ + ε‖ₚ over the last dimension.
 
     Args:
-        p: the norm's order. eps: ε, added to each difference. keepdim: keep that dimension with length 1.
+        p: the norm's order, also inf or negative. eps: ε, added to each difference, so that none is 0.
+        keepdim: keep the last dimension with length 1.
 
-    Input: two tensors of shapes that broadcast, (D) or (*, D). Output: (), (*), or (*, 1) with ``keepdim``.
+    Input: x₁ and x₂, of shapes that broadcast, (N, D) or (D). Output: (N) or (), with ``keepdim`` (N, 1) or (1).
 
     Raises:
         ShapeError (when called): the shapes do not broadcast.

@@ -24,17 +24,17 @@ __all__ = [
 
 
 class HingeEmbeddingLoss(_Loss):
-    """Of a distance x: x where the target is 1, max(0, margin − x) where it is −1: alike to be near, unlike to be far.
+    """x where y is 1, max(0, margin − x) where y is −1, averaged: distances x are to be small, or larger than a margin.
 
     Args:
-        margin: distances beyond it cost nothing where the target is −1.
+        margin: distances beyond it cost nothing where y is −1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
 
-    Input: distances and targets, of one shape (*). Output: (), or (*) for ``"none"``.
+    Input: x, (*), any shape, and y, 1 or −1, of a shape that broadcasts with it. Output: (), or (*) for ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.hinge_embedding_loss`.
+        ArgumentError (when called): there is no such reduction.
     """
 
     def __init__(
@@ -53,17 +53,17 @@ class HingeEmbeddingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """Of the cosine c of two vectors: 1 − c where the target is 1, max(0, c − margin) where it is −1.
+    """1 − c where y is 1, max(0, c − margin) where y is −1, averaged: vectors with cosine c are to be alike or not.
 
     Args:
-        margin: cosines below it cost nothing where the target is −1.
+        margin: cosines below it cost nothing where y is −1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over the pairs, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over the pairs, ``"sum"``, or ``"none"`` for each pair's loss.
 
-    Input: x₁ and x₂, (N, D) or (D), and targets, (N) or (). Output: (), or the targets' shape for ``"none"``.
+    Input: two of (N, D) with y of (N), or two of (D) with y of (). Output: (), or y's shape for ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.cosine_embedding_loss`.
+        When called: ShapeError: the shapes do not fit together. ArgumentError: there is no such reduction.
     """
 
     def __init__(
@@ -82,17 +82,18 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, −y·(x₁ − x₂) + margin): x₁ is to rank higher where y is 1, x₂ where it is −1.
+    """max(0, −y·(x₁ − x₂) + margin), averaged: x₁ is to rank higher where y is 1, x₂ where it is −1.
 
     Args:
         margin: by how much the one is to be larger.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
 
-    Input: x₁, x₂ and y, of one shape (*). Output: (), or (*) for ``"none"``.
+    Input: x₁, x₂ and y, usually (N), of as many dimensions and of shapes that broadcast to (*). Output: (), or (*) for
+    ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.margin_ranking_loss`.
+        When called: ShapeError: the shapes do not fit together. ArgumentError: there is no such reduction.
     """
 
     def __init__(
@@ -111,12 +112,16 @@ class MarginRankingLoss(_Loss):
 
 
 class SoftMarginLoss(_Loss):
-    """log(1 + e^(−y·x)) of scores x and targets y, 1 or −1, stable for any x.
+    """log(1 + e^(−y·x)), averaged, stable for any x: the logistic loss of a score x with its target y, 1 or −1.
 
-    Arguments, input and output are as for :class:`MSELoss`.
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: x, (*), any shape, floating, and y, of a shape that broadcasts with it. Output: (), or (*) for ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.soft_margin_loss`.
+        When called: DTypeError: the input is not floating. ArgumentError: there is no such reduction.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -125,18 +130,20 @@ class SoftMarginLoss(_Loss):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """(1/C) Σ_{c≠y} w_y·max(0, margin − x_y + x_c)ᵖ: the class y is to score higher than every other by a margin.
+    """(1/C) Σ_{c≠y} w_y·max(0, margin − x_y + x_c)ᵖ, averaged: class y is to score higher than every other by a margin.
 
     Args:
-        p: 1 or 2. margin: the margin. weight: w, (C), a factor for each class, kept as a buffer.
+        p: 1 or 2. margin: by how much. weight: w, (C), a factor for each class; by default 1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over the samples (not their weights), ``"sum"``, or ``"none"`` for each sample's loss.
 
-    Input: scores (N, C) or (C), and classes (N) or (). Output: (), or the classes' shape for ``"none"``.
+    Input: the scores x, float32 or float64, (N, C) or (C), and the classes y, int64, (N) or (). Output: (), or y's
+    shape for ``"none"``.
 
     Raises:
-        ArgumentError: ``p`` is another number, or ``weight`` not one-dimensional. When called: as
-        :func:`lepton.nn.functional.multi_margin_loss`.
+        ArgumentError: p is another number, or ``weight`` has not one dimension. When called: ArgumentError: there is no
+            such reduction. ShapeError: the shapes do not fit together. DTypeError: a type is none of those. PlaceError:
+            a class is outside [0, C).
     """
 
     def __init__(
@@ -163,17 +170,18 @@ class MultiMarginLoss(_WeightedLoss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """(1/C) Σ_y Σ_{c not among the y} max(0, 1 − x_y + x_c): each class y is to score 1 higher than all others.
+    """(1/C) Σ_y Σ_{c not among the y} max(0, 1 − x_y + x_c), averaged: each class y of a sample is to score 1 higher.
 
     Args:
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"`` for each sample's loss.
 
-    Input: scores (N, C) or (C), and of the same shape the classes, −1 after the last one. Output: (), or (N) for
-    ``"none"``.
+    Input: the scores x, float32 or float64, (N, C) or (C), and each sample's classes, int64, of the same shape, with −1
+    after the last one; what follows does not count. Output: (), or (N) for ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.multilabel_margin_loss`.
+        When called: ShapeError: the shapes are none of those. DTypeError: a type is none of those. PlaceError: a target
+            is outside [−1, C). ArgumentError: there is no such reduction.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -182,17 +190,18 @@ class MultiLabelMarginLoss(_Loss):
 
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """−(1/C) Σ_c w_c·(y_c·log σ(x_c) + (1 − y_c)·log σ(−x_c)): binary cross-entropy, averaged over C classes.
+    """−(1/C) Σ_c w_c·(y_c·log σ(x_c) + (1 − y_c)·log σ(−x_c)), averaged: binary cross-entropy for each of C classes.
 
     Args:
-        weight: w, of a shape that broadcasts with the input, usually (C), kept as a buffer.
+        weight: w, usually (C), of a shape that broadcasts with the input; by default 1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over the samples, ``"sum"``, or ``"none"`` for each sample's loss.
 
-    Input: scores and y, 1 for each class that applies and 0 for others, (*, C). Output: (), or (*) for ``"none"``.
+    Input: the scores x, floating, (*, C), and y, 1 for classes that apply and 0 for others. Output: (), or (*) for
+    ``"none"``.
 
     Raises:
-        When called: as :func:`lepton.nn.functional.multilabel_soft_margin_loss`.
+        When called: ShapeError: the shapes do not fit together. ArgumentError: there is no such reduction.
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -201,18 +210,19 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, d(a, p) − d(a, n) + margin) with d(x, y) = ‖x − y + ε‖ₚ: what belongs together is to be nearer.
+    """max(0, d(a, p) − d(a, n) + margin), d(x, y) = ‖x − y + ε‖ₚ, averaged: what belongs together is to be nearer.
 
     Args:
-        margin: by how much, above 0. p, eps: of the distance, see :class:`PairwiseDistance`.
+        margin: by how much, above 0. p: the norm's order. eps: ε, so that no distance is 0.
         swap: take d(p, n) for d(a, n) where it is smaller (Balntas et al., 2016).
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"`` over the triplets, ``"sum"``, or ``"none"``.
+        reduction: ``"mean"`` over the triplets, ``"sum"``, or ``"none"`` for each triplet's loss.
 
-    Input: anchors a, positives p and negatives n, (N, D) or (D). Output: (), or without D for ``"none"``.
+    Input: anchors a, positives p and negatives n, (N, D) or (D) each. Output: (), or (N) for ``"none"``.
 
     Raises:
-        ArgumentError: ``margin`` is not positive. When called: as :func:`lepton.nn.functional.triplet_margin_loss`.
+        ArgumentError: ``margin`` is not positive. When called: ArgumentError: there is no such reduction. ShapeError:
+            the numbers of dimensions differ.
     """
 
     def __init__(
@@ -244,11 +254,19 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """:class:`TripletMarginLoss` with any distance d.
+    """max(0, d(a, p) − d(a, n) + margin), averaged, with any distance d: what belongs together is to be nearer.
 
     Args:
-        distance_function: d of two tensors, which may be a module; by default :class:`PairwiseDistance`.
-        margin, swap, reduction: as there, as are input, output and errors.
+        distance_function: d, of two tensors; by default :class:`PairwiseDistance`. margin: by how much, above 0.
+        swap: take d(p, n) for d(a, n) where it is smaller (Balntas et al., 2016).
+        reduction: ``"mean"`` over the triplets, ``"sum"``, or ``"none"`` for each triplet's loss.
+
+    Input: anchors a, positives p and negatives n, of as many dimensions, usually (N, D). Output: (), or what d gives,
+    (N), for ``"none"``.
+
+    Raises:
+        ArgumentError: ``margin`` is not positive. When called: ArgumentError: there is no such reduction. ShapeError:
+            the numbers of dimensions differ.
     """
 
     def __init__(
