@@ -11,51 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lepton._version import __version__
+from lepton._version import __version__ as __version__
 from lepton.autograd import methods as _methods  # binds the methods of Tensor
 from lepton.autograd.engine import backward as _backward  # noqa: F401 - the engine comes with the package
-from lepton.autograd.op import result_type as _result_type
 from lepton.autograd.ops.families import *  # noqa: F403
-from lepton.autograd.ops.families import __all__ as _op_names
-from lepton.autograd.printing import set_printoptions
-from lepton.autograd.state import (
-    enable_grad,
-    inference_mode,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
-    is_grad_enabled,
-    is_inference_mode_enabled,
-    no_grad,
-    set_grad_enabled,
-)
-from lepton.autograd.tensor import Size, Tensor
-from lepton.backend.devices import device
-from lepton.backend.dtypes import (
-    bfloat16,
-    can_cast,
-    dtype,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    promote_types,
-    set_default_dtype,
-    uint8,
-)
-from lepton.backend.dtypes import bool_ as bool  # noqa: A004
-from lepton.backend.dtypes import float16 as half
-from lepton.backend.dtypes import float32 as float  # noqa: A004
-from lepton.backend.dtypes import float64 as double
-from lepton.backend.dtypes import int16 as short
-from lepton.backend.dtypes import int32 as int  # noqa: A004
-from lepton.backend.dtypes import int64 as long
-from lepton.backend.random import Generator, default_generator
+from lepton.autograd.toplevel import *  # noqa: F403
 
 if TYPE_CHECKING:
     from lepton import autograd as autograd
@@ -74,68 +34,11 @@ _SUBPACKAGES = ("autograd", "data", "io", "linalg", "nn", "optim", "special", "u
 _FUNCTIONS = {"load": "lepton.io", "save": "lepton.io"}
 _FUNCTIONS |= dict.fromkeys(("celu_", "rrelu_", "selu_", "threshold_"), "lepton.nn.functional")
 
-inf = 1e999
-nan = inf - inf
-pi = 3.141592653589793
-e = 2.718281828459045
-newaxis = None
+if not TYPE_CHECKING:  # which would take a computed list for an empty one, and all names for private ones
+    from lepton.autograd.ops.families import __all__ as _op_names
+    from lepton.autograd.toplevel import __all__ as _other_names
 
-
-def is_tensor(obj: Any) -> Any:
-    """Whether ``obj`` is a :class:`Tensor`."""
-    return isinstance(obj, Tensor)
-
-
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
-    """The type of an arithmetic operation on two tensors or numbers, by PyTorch's rules of promotion."""
-    return _result_type(tensor1, tensor2)
-
-
-__all__ = [
-    "Generator",
-    "Size",
-    "Tensor",
-    "__version__",
-    "bfloat16",
-    "bool",
-    "can_cast",
-    "default_generator",
-    "device",
-    "double",
-    "dtype",
-    "enable_grad",
-    "finfo",
-    "float",
-    "float16",
-    "float32",
-    "float64",
-    "get_default_dtype",
-    "half",
-    "iinfo",
-    "inference_mode",
-    "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "is_anomaly_check_nan_enabled",
-    "is_anomaly_enabled",
-    "is_grad_enabled",
-    "is_inference_mode_enabled",
-    "is_tensor",
-    "long",
-    "no_grad",
-    "promote_types",
-    "result_type",
-    "set_default_dtype",
-    "set_grad_enabled",
-    "set_printoptions",
-    "short",
-    "uint8",
-    *_FUNCTIONS,
-    *_methods.AS_FUNCTIONS,
-    *_op_names,
-]
+    __all__ = ["__version__", *_other_names, *_FUNCTIONS, *_methods.AS_FUNCTIONS, *_op_names]
 
 
 def __getattr__(name: str) -> Any:
@@ -154,4 +57,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBPACKAGES})
+    return sorted({*globals(), *_SUBPACKAGES, *_FUNCTIONS, *_methods.AS_FUNCTIONS})

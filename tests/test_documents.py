@@ -123,20 +123,6 @@ def test_the_examples_in_docstrings_hold(name: str, tmp_path: Path, monkeypatch:
     assert not runner.failures, "".join(told)
 
 
-LAYERS = """
-    Linear Conv2d ConvTranspose2d MaxPool2d AvgPool2d AdaptiveAvgPool2d BatchNorm2d LayerNorm Dropout Embedding Flatten
-    Sigmoid Tanh ReLU LeakyReLU GELU SiLU Softmax LogSoftmax MSELoss BCELoss BCEWithLogitsLoss CrossEntropyLoss
-"""
-
-
-@pytest.mark.parametrize("name", LAYERS.split())
-def test_help_on_a_layer_tells_shapes_and_shows_an_example(name: str) -> None:
-    from lepton import nn
-
-    told = inspect.getdoc(getattr(nn, name)) or ""
-    assert ">>>" in told and re.search(r"\((\*|N)[,)]", told)
-
-
 def test_the_readme_tells_every_extra_and_every_target_of_make() -> None:
     told, makefile = PAGES[0].read_text(), (ROOT / "Makefile").read_text()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

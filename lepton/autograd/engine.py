@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lepton.autograd.op import FORWARD_LINES, Cast, Op, SumTo, as_array
+from lepton.autograd.op import FORWARD_LINES, Cast, Op, SumTo, as_array, data_of
 from lepton.autograd.ops.joining import Stack
 from lepton.autograd.saving import FREED
 from lepton.autograd.state import STATE
@@ -396,7 +396,7 @@ def restored(results: tuple[Any, ...], restores: tuple[Any, ...]) -> tuple[Any, 
     for g, own in zip(results, restores, strict=True):
         if g is not None and own is not None:
             shape, array_type = own
-            data = g._data if isinstance(g, Tensor) else g
+            data = data_of(g)
             if data.shape != shape:
                 g = SumTo.on(g, shape=shape)
             if data.dtype != array_type:
@@ -571,5 +571,5 @@ def _check_for_nan(node: Op, g: Any, results: tuple[Any, ...]) -> None:
 
 
 def _has_nan(value: Any) -> bool:
-    data = value._data if isinstance(value, Tensor) else as_array(value)
+    data = as_array(data_of(value))
     return bool(xp(data).isnan(data).any())

@@ -16,10 +16,11 @@ from lepton.autograd.ops import families as _families  # noqa: F401 - fills the 
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.indexing import getitem
 from lepton.autograd.ops.inquiry import real
+from lepton.autograd.ops.memory import way_back
 from lepton.autograd.ops.setitem import setitem
 from lepton.autograd.ops.shape import PROPERTIES as TRANSPOSES
 from lepton.autograd.registry import TABLE
-from lepton.autograd.tensor import Tensor
+from lepton.autograd.tensor import Tensor, View
 from lepton.backend.devices import is_array
 from lepton.errors import ArgumentTypeError
 
@@ -189,6 +190,7 @@ def _bind() -> None:
         setattr(Tensor, special, function)
     for name, function in PROPERTIES.items():
         setattr(Tensor, name, property(function))
+    View.way_back = staticmethod(way_back)
 
 
 _bind()

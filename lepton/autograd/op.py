@@ -359,6 +359,16 @@ def as_array(value: Any) -> Array:
     return np.asarray(value)
 
 
+def data_of(x: Any) -> Array:
+    """The array of what a rule was given: it itself, or its Tensor's."""
+    return x._data if isinstance(x, Tensor) else x
+
+
+def constant(array: Array, beside: Any) -> Any:
+    """An array that a rule has computed with, beside another value: as a Tensor where that is one."""
+    return Tensor(array) if isinstance(beside, Tensor) else array
+
+
 def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that arrays of these shapes broadcast to.
 

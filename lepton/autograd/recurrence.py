@@ -2,7 +2,8 @@
 
 Forward takes the input's part of all steps in one large product, then walks through time; backward walks back, then
 takes the weights' gradients in large products. Where the gradient is itself recorded, the cell's formula is written
-out step by step in ordinary ops and differentiated, so that derivatives of any order follow.
+out step by step in ordinary ops and differentiated, so that derivatives of any order follow. That takes the engine,
+which is built on the ops, and so this stands beside them.
 """
 
 from __future__ import annotations

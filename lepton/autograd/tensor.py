@@ -30,7 +30,7 @@ class View:
 
     __slots__ = ("base", "chain", "version", "frozen", "origin")
 
-    way_back: Callable[[Any, Any], tuple[Any, ...]]  # from a base's array to its former one; set by ops/memory.py
+    way_back: Callable[[Any, Any], tuple[Any, ...]]  # from a base's array to its former one; bound as the methods are
 
     def __init__(
         self, base: Tensor, chain: tuple[Any, ...], version: int, frozen: str | None, origin: Any = None

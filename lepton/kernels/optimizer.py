@@ -22,6 +22,13 @@ def _followed(parameter: Any, gradient: Any, weight_decay: float, maximize: bool
     return gradient
 
 
+def _decayed(parameter: Any, lr: float, weight_decay: float) -> float:
+    """θ ← θ·(1 − γλ), decay decoupled from the gradient; returns the λ that is left for that, 0."""
+    if weight_decay != 0.0:
+        parameter *= 1.0 - lr * weight_decay
+    return 0.0
+
+
 def _approach(average: Any, target: Any, weight: float) -> None:
     """average ← average + weight·(target − average), exact where the weight is 1 (PyTorch's ``lerp_``)."""
     if weight < 0.5:
@@ -81,9 +88,8 @@ def adam_step(
     θ ← θ·(1 − γλ) first if decoupled, and then g without λ;
     m ← m + (1−β₁)(g − m);  v ← β₂·v + (1−β₂)·g²;  θ ← θ − γ/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
     """
-    if decoupled and weight_decay != 0.0:
-        parameter *= 1.0 - lr * weight_decay
-        weight_decay = 0.0
+    if decoupled:
+        weight_decay = _decayed(parameter, lr, weight_decay)
     gradient = _followed(parameter, gradient, weight_decay, maximize)
     _approach(exp_avg, gradient, 1.0 - beta1)
     _average_square(exp_avg_sq, gradient, beta2)
@@ -151,9 +157,8 @@ def nadam_step(
     θ ← θ·(1 − γλ) first if decoupled, and then g without λ;  m and v as Adam's;
     θ ← θ − γ·((1−μₜ)/(1−Πₜ)·g + μₜ₊₁/(1−Πₜ·μₜ₊₁)·m) / (√(v/(1−β₂ᵗ)) + ε)
     """
-    if decoupled and weight_decay != 0.0:
-        parameter *= 1.0 - lr * weight_decay
-        weight_decay = 0.0
+    if decoupled:
+        weight_decay = _decayed(parameter, lr, weight_decay)
     gradient = _followed(parameter, gradient, weight_decay, maximize)
     _approach(exp_avg, gradient, 1.0 - beta1)
     _average_square(exp_avg_sq, gradient, beta2)
@@ -184,9 +189,8 @@ def radam_step(
     ρ∞ = 2/(1−β₂) − 1;  ρₜ = ρ∞ − 2t·β₂ᵗ/(1−β₂ᵗ);  r = √((ρₜ−4)(ρₜ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρₜ));
     θ ← θ − γ·m/(1−β₁ᵗ) · (r·√(1−β₂ᵗ)/(√v + ε) if ρₜ > 5, else 1)
     """
-    if decoupled and weight_decay != 0.0:
-        parameter *= 1.0 - lr * weight_decay
-        weight_decay = 0.0
+    if decoupled:
+        weight_decay = _decayed(parameter, lr, weight_decay)
     gradient = _followed(parameter, gradient, weight_decay, maximize)
     _approach(exp_avg, gradient, 1.0 - beta1)
     _average_square(exp_avg_sq, gradient, beta2)
@@ -360,8 +364,7 @@ def adafactor_step(
     gradient = _followed(parameter, gradient, 0.0, maximize)
     weight = step**beta2_decay
     rate = max(eps2, _root_mean_square(parameter)) * min(lr, step**-0.5)
-    if weight_decay != 0.0:
-        parameter *= 1.0 - lr * weight_decay
+    _decayed(parameter, lr, weight_decay)
     square = gradient * gradient
     if variance is None:
         _approach(row_var, square.mean(axis=-1, keepdims=True), weight)

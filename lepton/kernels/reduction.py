@@ -18,7 +18,7 @@ add_up: Callable[..., Any] = np.add.reduce
 
 def is_narrow(array_dtype: Any) -> bool:
     """Whether the type is float16 or bfloat16, whose sums and products are accumulated in float32."""
-    return array_dtype.itemsize == 2 and array_dtype.kind in "fV"  # type: ignore[no-any-return]
+    return array_dtype.itemsize == 2 and array_dtype.kind in "fV"
 
 
 def widen(x: Array) -> Array:

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lepton.nn import functional, init, layers
+from lepton.nn import functional as functional
+from lepton.nn import init as init
 from lepton.nn.layers import *  # noqa: F403
-from lepton.nn.module import Module
-from lepton.nn.module_containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
-from lepton.nn.parameter import Buffer, Parameter
+from lepton.nn.module import *  # noqa: F403
+from lepton.nn.module_containers import *  # noqa: F403
+from lepton.nn.parameter import *  # noqa: F403
 
 if TYPE_CHECKING:
     from lepton.nn import modules as modules
     from lepton.nn import utils as utils
 
-__all__ = [
-    "Buffer",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "Parameter",
-    "ParameterDict",
-    "ParameterList",
-    "Sequential",
-    "functional",
-    "init",
-    *layers.__all__,
-]
+if not TYPE_CHECKING:  # which would take a computed list for an empty one, and all names for private ones
+    from lepton.nn import layers, module, module_containers, parameter
+
+    _PARTS = (layers, module, module_containers, parameter)
+    __all__ = ["functional", "init", *[name for part in _PARTS for name in part.__all__]]
 
 _ON_FIRST_USE = ("modules", "utils")
 
@@ -41,4 +34,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_ON_FIRST_USE})
+    return sorted({*globals(), *_ON_FIRST_USE})

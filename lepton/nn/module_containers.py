@@ -102,18 +102,27 @@ class _Numbered(Module):
 
 
 class Sequential(_Numbered):
-    """Modules applied one after another: y = fₙ(…f₂(f₁(x))).
+    """y = fₙ(…f₂(f₁(x))): modules applied one after another.
 
-    ``Sequential(f1, f2)`` numbers them; ``Sequential(OrderedDict([("conv", f1), ("act", f2)]))`` names them.
+    ``Sequential(f1, f2)`` numbers them; ``Sequential(OrderedDict([("conv", f1), ("act", f2)]))`` names them. It can be
+    indexed, sliced, extended and iterated over as a list.
+
+    Args:
+        *args: modules, or one mapping from names to modules.
+
+    Input: what the first module takes. Output: what the last one gives.
 
     Raises:
         ArgumentTypeError: an argument is no Module.
 
-    >>> from lepton import nn
-    >>> nn.Sequential(nn.Linear(2, 3), nn.Tanh())
+    >>> from lepton import nn, ones
+    >>> model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> model(ones(3, 4)).shape
+    lepton.Size([3, 2])
+    >>> model[:2]
     Sequential(
-      (0): Linear(in_features=2, out_features=3, bias=True)
-      (1): Tanh()
+      (0): Linear(in_features=4, out_features=8, bias=True)
+      (1): ReLU()
     )
     """
 
@@ -190,10 +199,23 @@ class Sequential(_Numbered):
 
 
 class ModuleList(_Numbered):
-    """A list of modules whose parameters are registered. It has no ``forward`` of its own.
+    """A list of modules whose parameters are registered, as they would not be in a list of Python's.
+
+    It has no ``forward`` of its own.
+
+    Args:
+        modules: what it begins with; nothing by default.
 
     Raises:
         ArgumentTypeError: an item is no Module, or ``modules`` is not iterable.
+
+    >>> from lepton import nn, ones
+    >>> layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+    >>> len(layers), len(list(layers.parameters()))
+    (3, 6)
+    >>> x = ones(2, 4)
+    >>> for layer in layers:
+    ...     x = layer(x).relu()
     """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
@@ -245,7 +267,12 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """Modules under names, whose parameters are registered. It has no ``forward`` of its own.
+    """Modules under names, whose parameters are registered, as they would not be in a dict of Python's.
+
+    It has no ``forward`` of its own.
+
+    Args:
+        modules: what it begins with, a mapping or pairs (name, module); nothing by default.
 
     Raises:
         ArgumentTypeError: a value is no Module, or ``modules`` neither a mapping nor pairs.
@@ -339,6 +366,9 @@ class _ParameterContainer(Module):
 class ParameterList(_ParameterContainer):
     """A list of parameters that are registered. Tensors become Parameters; other values are kept, unregistered.
 
+    Args:
+        values: what it begins with; nothing by default.
+
     Raises:
         ArgumentTypeError: ``values`` is not iterable.
     """
@@ -396,6 +426,9 @@ class ParameterList(_ParameterContainer):
 
 class ParameterDict(_ParameterContainer):
     """Parameters under names, registered. Tensors become Parameters; other values are kept, unregistered.
+
+    Args:
+        parameters: what it begins with, a mapping or pairs (name, value); nothing by default.
 
     Raises:
         ArgumentTypeError: ``parameters`` is neither a mapping nor pairs.

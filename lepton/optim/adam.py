@@ -29,7 +29,8 @@ class Adam(Optimizer):
     Args:
         params: parameters or groups. lr: γ, a number or a tensor of one element.
         betas: (β₁, β₂), two floats or two tensors of one element. eps: ε.
-        weight_decay: λ, added to the gradient as λ·θ (L2), or applied to θ itself if ``decoupled_weight_decay``.
+        weight_decay: λ, added to the gradient as λ·θ (L2).
+        decoupled_weight_decay: apply it to θ itself instead, θ ← θ·(1 − γλ) before each step, as :class:`AdamW` does.
         amsgrad: use the largest v̂ so far (Reddi et al. 2018). maximize: climb instead of descend.
         foreach, fused: accepted for PyTorch's sake; there is one implementation.
         capturable: must be False, as there are no CUDA graphs.
@@ -112,9 +113,20 @@ def _check_kinds(lr: Any, betas: Any, foreach: bool | None) -> None:
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter, *Decoupled Weight Decay Regularization*, 2019).
 
-    θ ← θ·(1 − γλ) before each step of Adam
+    θ ← θ·(1 − γλ);  m ← β₁·m + (1−β₁)·g;  v ← β₂·v + (1−β₂)·g²;  θ ← θ − γ · m̂ / (√v̂ + ε),
+    m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)
 
-    Args and errors as for :class:`Adam`; ``weight_decay`` is 0.01 unless told otherwise.
+    Args:
+        params: parameters or groups. lr: γ, a number or a tensor of one element.
+        betas: (β₁, β₂), two floats or two tensors of one element. eps: ε. weight_decay: λ.
+        amsgrad: use the largest v̂ so far (Reddi et al. 2018). maximize: climb instead of descend.
+        foreach, fused: accepted for PyTorch's sake; there is one implementation.
+        capturable: must be False, as there are no CUDA graphs.
+        differentiable: record the step on the graph, as :class:`Adam` does; the state too.
+
+    Raises:
+        ArgumentError: an option is out of range, or cannot be granted.
+        OptimizerError: ``fused`` together with ``foreach`` or ``differentiable``.
     """
 
     _decoupled = True

@@ -1,7 +1,13 @@
 """``torch.utils.checkpoint``'s names: :mod:`lepton.autograd.checkpoint`."""
 
-from lepton.autograd.checkpoint import *  # noqa: F403
-from lepton.autograd.checkpoint import __all__ as _names
-from lepton.errors import RecomputationError as CheckpointError
+from typing import TYPE_CHECKING
 
-__all__ = ["CheckpointError", *_names]
+from lepton.autograd.checkpoint import *  # noqa: F403
+from lepton.errors import RecomputationError
+
+CheckpointError = RecomputationError
+
+if not TYPE_CHECKING:  # which would take a computed list for an empty one, and all names for private ones
+    from lepton.autograd.checkpoint import __all__ as _names
+
+    __all__ = ["CheckpointError", *_names]

@@ -274,13 +274,13 @@ X, W = leaf(8, 1, 28, 28), leaf(32, 3, 3, 3)
         ((leaf(8, 3, 9, 9), leaf(32, 3, 3)), {}, ShapeError, "Expected 4-dimensional weight"),
         ((leaf(8, 3, 9, 9), W, leaf(31)), {}, ShapeError, "expected bias to be 1-dimensional with 32 elements"),
         ((leaf(8, 3, 9, 9), W), {"stride": 0}, ShapeError, "non-positive stride is not supported"),
-        ((leaf(8, 3, 9, 9), W), {"stride": (1, 2, 3)}, ShapeError, "or a list of 2 values to match the convolution"),
+        ((leaf(8, 3, 9, 9), W), {"stride": (1, 2, 3)}, ShapeError, "stride must be a single int, or a tuple of 2 ints"),
         ((leaf(8, 3, 9, 9), W), {"padding": "same", "stride": 2}, ShapeError, "is not supported for strided"),
         ((leaf(8, 3, 9, 9), W), {"padding": "full"}, ShapeError, "Invalid padding string: 'full'"),
         ((leaf(8, 3, 9, 9), W.float()), {}, DTypeError, "Input type (DoubleTensor) and weight type (FloatTensor)"),
         ((leaf(8, 3, 9, 9) > 0, W > 0), {}, UnsupportedDTypeError, "not implemented for 'Bool'"),
         ((leaf(8, 3, 9, 9), leaf(32, 3, 0, 3)), {}, ShapeError, "the kernel has no elements"),
-        ((leaf(8, 3, 9, 9), W), {"stride": 1.5}, TypeError, "stride must be int or tuple of ints"),
+        ((leaf(8, 3, 9, 9), W), {"stride": 1.5}, TypeError, "'stride' must be int or tuple of ints"),
     ],
 )  # fmt: skip
 def test_refusals(arguments: Any, settings: Any, kind: Any, message: str) -> None:

@@ -170,7 +170,7 @@ def test_adaptive_bins(length: int, count: int) -> None:
         (lambda x: F.max_pool2d(x, 5), ShapeError, "Calculated output size: (1x0x0). Output size is too small"),
         (lambda x: F.max_pool2d(x, 2, padding=2), ShapeError, "padding should be at most half of kernel size, but got"),
         (lambda x: F.max_pool2d(x, 2, stride=0), ShapeError, "stride must be greater than zero, but got 0"),
-        (lambda x: F.max_pool2d(x, (2, 2, 2)), ShapeError, "kernel_size must either be a single int, or a tuple of 2"),
+        (lambda x: F.max_pool2d(x, (2, 2, 2)), ShapeError, "kernel_size must be a single int, or a tuple of 2"),
         (lambda x: F.max_pool2d(x[0, 0], 2), ShapeError, "Expected 3D or 4D tensor, but got [4, 4]"),
         (lambda x: F.max_pool2d(x > 0, 2), UnsupportedDTypeError, "not implemented for 'Bool'"),
         (lambda x: F.avg_pool2d(x.long(), 2), UnsupportedDTypeError, "not implemented for"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.table._families import fixed, typed
 from tests.table._format import Call, Entry, entry
-from tests.table._strategies import LAYOUTS, Domain, Draw, distinct, positive, real, values_in
+from tests.table._strategies import LAYOUTS, Domain, Draw, arrays, distinct, positive, real, values_in
 
 FLOATING = ("float64", "float32", "float16")
 
@@ -182,7 +182,9 @@ def max_unpool(ndim: int) -> Entry:
         Call(x, indices, 2),
         Call(x[0], indices[0], 2),
         Call(x, indices, 2, output_size=wide),
-        draw=st.integers(0, 3).map(lambda k: Call(fixed(shape=shape, seed=k), indices, 2)),
+        draw=st.tuples(arrays(real, shape), st.permutations(range(4))).map(
+            lambda drawn: Call(drawn[0], flat[list(drawn[1])].reshape(shape), 2)
+        ),
         values=[Call(x.astype("float32"), indices, 2), Call(x, indices, 3, 2, 1).tagged("padded")],
         errors=[
             (Call(x, indices + 99, 2), RuntimeError),

@@ -7,7 +7,7 @@ from typing import Any
 
 from lepton.autograd.op import Elementwise
 from lepton.autograd.ops._elementwise import FLOATING_ONLY, Choosy, type_of
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.arguments import check_floating, check_tensor
 from lepton.autograd.ops.comparison import Where, where
 from lepton.autograd.ops.exponential import Exp, Sigmoid
 from lepton.autograd.ops.extrema import Clamp, ClampMax
@@ -459,15 +459,6 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     if approximate == "tanh":
         return GeluTanh()(input)
     raise DTypeError(f"approximate argument must be either none or tanh, not {approximate!r}.")
-
-
-def check_floating(input: Tensor, name: str) -> Tensor:
-    """The input, which must be of a floating type."""
-    if not check_tensor(input, name).dtype.is_floating_point:
-        raise UnsupportedDTypeError(
-            f"\"{name}_cpu\" not implemented for '{SCALAR_NAMES[input.dtype]}': convert the input with .float()"
-        )
-    return input
 
 
 @public()

@@ -10,7 +10,8 @@ import numpy as np
 from lepton.autograd.tensor import Tensor, normalize_dim
 from lepton.backend import dtypes
 from lepton.backend.devices import Array, device_of, is_array, move
-from lepton.errors import ArgumentTypeError, DTypeError, ShapeError
+from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.kernels.reduction import is_narrow
 
 SCALAR_NAMES = {
     dtypes.float64: "Double",
@@ -124,6 +125,21 @@ def check_tensor(value: Any, function: str, argument: str = "input", position: i
             f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
         )
     return value
+
+
+def check_floating(value: Any, function: str, wide: bool = False) -> Tensor:
+    """``value``, which must be a Tensor of a floating type, with ``wide`` of at least 32 bits.
+
+    Raises:
+        UnsupportedDTypeError: its type is another. ArgumentTypeError: it is no Tensor.
+    """
+    data = check_tensor(value, function)._data
+    if data.dtype.kind not in "fV" or (wide and is_narrow(data.dtype)):
+        raise UnsupportedDTypeError(
+            f"\"{function}\" not implemented for '{scalar_name(data.dtype)}'; convert the input, as with .float()"
+        )
+    tensor: Tensor = value
+    return tensor
 
 
 def check_storage(shape: Sequence[int], what: str) -> None:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Op
+from lepton.autograd.op import Op, data_of
 from lepton.autograd.ops.comparison import Where
 from lepton.autograd.ops.joining import Stack
 from lepton.autograd.ops.padding import ConstantPad
 from lepton.autograd.ops.softmax import Softmax
-from lepton.backend.devices import is_array
 from lepton.kernels import ctc as kernels
 
 __all__: list[str] = []  # its public face is in lepton.nn.functional
@@ -44,7 +43,7 @@ class CtcLattice(Op):
         """w, of shape (3, times − 1, samples, states); of no meaning for states that no path reaches."""
         stay, step, skip = _ways_in(a, -math.inf)
         ways = Stack.on(stay, step, Where.on(self.skips, skip, -math.inf), dim=0)
-        reached = ((ways if is_array(ways) else ways._data) != -math.inf).any(axis=0)
+        reached = (data_of(ways) != -math.inf).any(axis=0)
         return Softmax.on(Where.on(reached, ways, 0), dim=0)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from lepton.autograd.op import Op, result_type
+from lepton.autograd.op import Op, data_of, result_type
 from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor, normalize_dims
 from lepton.autograd.ops.indexing import Index, IndexAdd
@@ -61,7 +61,7 @@ class Pdist(Op):
             rule = Norm((1,), False)
         elif math.isinf(self.p):
             rule = LargestNorm((1,), False)
-            rule.kind = differences.dtype if is_array(differences) else differences._data.dtype
+            rule.kind = data_of(differences).dtype
         else:
             rule = PNorm((1,), False, self.p)
         rule.source = differences.shape

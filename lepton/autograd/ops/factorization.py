@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import Op
+from lepton.autograd.op import Op, data_of
 from lepton.autograd.ops import linalg_types as types
 from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import (
@@ -341,7 +341,7 @@ class Eigvalsh(Op):
 
 def eye_like(x: Any) -> Any:
     """The identity of the size of x's last dimension, as an array."""
-    data = x._data if isinstance(x, Tensor) else x
+    data = data_of(x)
     return xp(data).eye(data.shape[-1], dtype=data.dtype)
 
 

@@ -1,5 +1,7 @@
 """All families of ops; importing this module fills the table, and its names are the public functions."""
 
+from typing import TYPE_CHECKING
+
 from lepton.autograd.ops import (
     activation,
     arithmetic,
@@ -23,6 +25,7 @@ from lepton.autograd.ops import (
     random,
     rearranging,
     reduction,
+    replacing,
     rounding,
     scan,
     scattering,
@@ -55,6 +58,7 @@ from lepton.autograd.ops.products import *  # noqa: F403
 from lepton.autograd.ops.random import *  # noqa: F403
 from lepton.autograd.ops.rearranging import *  # noqa: F403
 from lepton.autograd.ops.reduction import *  # noqa: F403
+from lepton.autograd.ops.replacing import *  # noqa: F403
 from lepton.autograd.ops.rounding import *  # noqa: F403
 from lepton.autograd.ops.scan import *  # noqa: F403
 from lepton.autograd.ops.scattering import *  # noqa: F403
@@ -66,40 +70,14 @@ from lepton.autograd.ops.statistics import *  # noqa: F403
 from lepton.autograd.ops.summaries import *  # noqa: F403
 from lepton.autograd.ops.trigonometric import *  # noqa: F403
 
-__all__ = [
-    name
-    for family in (
-        activation,
-        arithmetic,
-        bessel,
-        comparison,
-        creation,
-        distance,
-        division,
-        exponential,
-        extrema,
-        extremes,
-        indexing,
-        inquiry,
-        joining,
-        linear_algebra,
-        logical,
-        matrix,
-        memory,
-        products,
-        random,
-        rearranging,
-        reduction,
-        rounding,
-        scan,
-        scattering,
-        shape,
-        softmax_family,
-        sorting,
-        special,
-        statistics,
-        summaries,
-        trigonometric,
-    )
-    for name in family.__all__
-]
+if not TYPE_CHECKING:  # which would take a computed list for an empty one, and all names for private ones
+    __all__ = [
+        name
+        for family in (
+            activation, arithmetic, bessel, comparison, creation, distance, division, exponential, extrema, extremes,
+            indexing, inquiry, joining, linear_algebra, logical, matrix, memory, products, random, rearranging,
+            reduction, replacing, rounding, scan, scattering, shape, softmax_family, sorting, special, statistics,
+            summaries, trigonometric,
+        )
+        for name in family.__all__
+    ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from lepton.autograd.op import Op, SumTo, as_array
+from lepton.autograd.op import Op, SumTo, as_array, data_of
 from lepton.autograd.ops.activation import Hardtanh
 from lepton.autograd.ops.arguments import same_type, scalar_name
 from lepton.autograd.ops.arithmetic import Sign
@@ -191,7 +191,7 @@ class CrossEntropyBackward(Share):
 
     def backward(self, h: Any, g: Any, log_p: Any) -> Any:
         spread = Exp.on(log_p) * self.whole()
-        data = h if is_array(h) else h._data
+        data = data_of(h)
         dg = None
         if self.needs[0]:
             dg = (h * (spread - self.shares(data.shape, data.dtype))).sum(axis=self.classes.axis, keepdims=True)

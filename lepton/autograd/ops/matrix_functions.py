@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from lepton.autograd.op import Op
+from lepton.autograd.op import Op, constant, data_of
 from lepton.autograd.ops import products, rearranging
 from lepton.autograd.ops._elementwise import ZerosLike
 from lepton.autograd.ops._linalg import check_floating, check_lengths, check_matrix, mT
@@ -51,13 +51,13 @@ class MatrixExp(Op):
 
 def _size_of(g: Any) -> Any:
     """The largest |g| of each matrix, as constants, 1 where that is 0 or not finite."""
-    data = g._data if isinstance(g, Tensor) else g
+    data = data_of(g)
     if not data.size:
         return 1.0
     module = xp(data)
     size = abs(data).max(axis=(-2, -1), keepdims=True)
     size = module.where((size > 0) & module.isfinite(size), size, module.ones_like(size))
-    return Tensor(size) if isinstance(g, Tensor) else size
+    return constant(size, g)
 
 
 class MatrixUnit(Op):

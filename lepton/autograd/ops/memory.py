@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.inplace import check_changeable, release_retained
-from lepton.autograd.op import ViewOp, link_view
+from lepton.autograd.op import ViewOp, constant, data_of, link_view
 from lepton.autograd.ops.arguments import check_tensor, sizes_of
 from lepton.autograd.ops.creation import empty
 from lepton.autograd.ops.indexing import Index, IndexAdd
@@ -42,7 +42,7 @@ class AsStrided(ViewOp):
         return module.concatenate([module.zeros(1, x.dtype), x.reshape(-1)])[self._places(memory, self.shown)]
 
     def backward(self, g: Any) -> Any:
-        data = g._data if isinstance(g, Tensor) else g
+        data = data_of(g)
         module = xp(data)
         memory = module.arange(self._length())
         shown, mine = self._places(memory, self.shown), self._places(memory, self.source)
@@ -50,8 +50,7 @@ class AsStrided(ViewOp):
         sharing = module.bincount(mine.reshape(-1), minlength=memory.size)
         shared = bool((sharing > 1).any())
         if shared:
-            sharing = module.maximum(sharing, 1).astype(data.dtype)
-            g = g / (Tensor(sharing) if isinstance(g, Tensor) else sharing)
+            g = g / constant(module.maximum(sharing, 1).astype(data.dtype), g)
         return Index.on(g, index=(mine,), unique=not shared)
 
     def _length(self) -> int:
@@ -142,13 +141,10 @@ def new_empty_strided(
 # ---------------------------------------------------------------------- another shape in place
 
 
-def _way_back(now: Any, former: Any) -> tuple[ViewOp, ...]:
+def way_back(now: Any, former: Any) -> tuple[ViewOp, ...]:
     """From a base's array to the one that it had before: no step where that was other memory."""
     found = layout_within(now, former)
     return () if found is None else (AsStrided(layout(former), found, address(now)),)
-
-
-View.way_back = staticmethod(_way_back)
 
 
 def _become(target: Tensor, made: Tensor) -> Tensor:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.op import BroadcastTo, Cast, Op, SumTo
+from lepton.autograd.op import BroadcastTo, Cast, Op, SumTo, data_of
 from lepton.autograd.ops.reduction import Mean, Sum
-from lepton.autograd.tensor import Tensor
 from lepton.kernels import normalization as kernels
 from lepton.kernels.normalization import Norm
 from lepton.kernels.reduction import widen
@@ -14,8 +13,7 @@ from lepton.kernels.reduction import widen
 
 def in_kind(value: Any, kind: Any) -> Any:
     """An array or Tensor in this NumPy dtype: weights of 32 bits may meet inputs of 16."""
-    data = value._data if isinstance(value, Tensor) else value
-    return value if data.dtype == kind else Cast.on(value, target=kind)
+    return value if data_of(value).dtype == kind else Cast.on(value, target=kind)
 
 
 def kinds_of(*arrays: Any) -> tuple[Any, ...]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.op import Op, ViewOp, as_array
+from lepton.autograd.op import Op, ViewOp, as_array, data_of
 from lepton.autograd.ops.arguments import check_tensor, normalize_dims, scalar_name, sizes_of
 from lepton.autograd.ops.indexing import FULL, IndexAdd, index_select, narrow
 from lepton.autograd.ops.reduction import Sum
-from lepton.autograd.ops.scattering import replace_view
+from lepton.autograd.ops.replacing import replace_view
 from lepton.autograd.ops.setitem import setitem
 from lepton.autograd.ops.shape import Permute, Transpose, clone, reshape
 from lepton.autograd.registry import public
@@ -165,7 +165,7 @@ class Unfold(ViewOp):
         return xp(x).lib.stride_tricks.as_strided(x, shape, strides)
 
     def backward(self, g: Any) -> Any:
-        module = xp(g._data if isinstance(g, Tensor) else g)
+        module = xp(data_of(g))
         windows = g.shape[self.dim]
         places = module.arange(windows).reshape(-1, 1) * self.step + module.arange(self.size)
         order = [*range(self.dim + 1), g.ndim - 1, *range(self.dim + 1, g.ndim - 1)]

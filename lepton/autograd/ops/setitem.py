@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lepton.autograd.inplace import assign, check_writable, copy_, on_graph
-from lepton.autograd.op import Op, SumTo
+from lepton.autograd.op import Op, SumTo, constant, data_of
 from lepton.autograd.ops.indexing import Index, Plan, Slice, explain_index
 from lepton.autograd.scalars import as_written
 from lepton.autograd.tensor import Tensor
@@ -37,14 +37,11 @@ class PutAt(Op):
     def backward(self, g: Any, index: Any) -> Any:
         gx = gv = None
         if self.needs[0]:
-            module = xp(g._data if isinstance(g, Tensor) else g)
-            zero = module.zeros((), g._data.dtype if isinstance(g, Tensor) else g.dtype)
-            gx = PutAt.on(g, Tensor(zero) if isinstance(g, Tensor) else zero, index=index, unique=True)
+            gx = erased(g, index)
         if self.needs[1]:
             gv = Index.on(g, index=index, unique=self.unique)
             if not self.unique:
-                stands = self._last_writes(index)
-                gv = gv * (Tensor(stands) if isinstance(g, Tensor) else stands)
+                gv = gv * constant(self._last_writes(index), g)
             gv = SumTo.on(gv, shape=self.source)
         return gx, gv
 
@@ -54,6 +51,12 @@ class PutAt(Op):
         numbers = module.arange(places[index].size).reshape(places[index].shape)
         places[index] = numbers
         return places[index] == numbers
+
+
+def erased(g: Any, index: tuple[Any, ...]) -> Any:
+    """``g``, an array or a Tensor, with 0 at ``index``."""
+    data = data_of(g)
+    return PutAt.on(g, constant(xp(data).zeros((), data.dtype), g), index=index, unique=True)
 
 
 def write_at(array: Any, index: tuple[Any, ...], value: Any) -> None:

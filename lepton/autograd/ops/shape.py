@@ -19,42 +19,35 @@ __all__ = [
 ]  # fmt: skip
 
 
-class View(ViewOp):
+class Reshaped(Op):
+    """What the ops share that give elements another shape."""
+
+    __slots__ = ("shape", "source")
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+
+    def forward(self, x: Any) -> Any:
+        self.source = x.shape
+        return x.reshape(self.shape)
+
+    def backward(self, g: Any) -> Any:
+        return g.reshape(self.source)
+
+    def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
+        return _explain_reshape(error, inputs, self.shape) or super().explain(error, inputs)
+
+
+class View(Reshaped, ViewOp):
     """z = x's elements in another shape, without copying          ∂L/∂x = g in x's shape"""
 
-    __slots__ = ("shape", "source")
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-
-    def forward(self, x: Any) -> Any:
-        self.source = x.shape
-        return x.reshape(self.shape)
-
-    def backward(self, g: Any) -> Any:
-        return g.reshape(self.source)
-
-    def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        return _explain_reshape(error, inputs, self.shape) or super().explain(error, inputs)
+    __slots__ = ()
 
 
-class UnsafeView(Op):
+class UnsafeView(Reshaped):
     """z = x's elements in another shape, in new memory          ∂L/∂x = g in x's shape"""
 
-    __slots__ = ("shape", "source")
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-
-    def forward(self, x: Any) -> Any:
-        self.source = x.shape
-        return x.reshape(self.shape)
-
-    def backward(self, g: Any) -> Any:
-        return g.reshape(self.source)
-
-    def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:
-        return _explain_reshape(error, inputs, self.shape) or super().explain(error, inputs)
+    __slots__ = ()
 
 
 def _explain_reshape(error: Exception, inputs: tuple[Any, ...], shape: tuple[int, ...]) -> Exception | None:

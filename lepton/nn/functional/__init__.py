@@ -1,5 +1,7 @@
 """The layers' mathematics as functions, under PyTorch's names."""
 
+from typing import TYPE_CHECKING
+
 from lepton.nn.functional import activation as _activation
 from lepton.nn.functional import attention as _attention
 from lepton.nn.functional import convolution as _convolution
@@ -39,28 +41,29 @@ from lepton.nn.functional.pooling import *  # noqa: F403
 from lepton.nn.functional.sampling import *  # noqa: F403
 from lepton.nn.functional.shuffling import *  # noqa: F403
 
-__all__ = [
-    name
-    for family in (
-        _activation,
-        _attention,
-        _convolution,
-        _ctc,
-        _distance,
-        _dropout,
-        _embedding,
-        _folding,
-        _interpolation,
-        _likelihood,
-        _linear,
-        _loss,
-        _margin,
-        _multihead,
-        _normalization,
-        _padding,
-        _pooling,
-        _sampling,
-        _shuffling,
-    )
-    for name in family.__all__
-]
+if not TYPE_CHECKING:  # which would take a computed list for an empty one, and all names for private ones
+    __all__ = [
+        name
+        for family in (
+            _activation,
+            _attention,
+            _convolution,
+            _ctc,
+            _distance,
+            _dropout,
+            _embedding,
+            _folding,
+            _interpolation,
+            _likelihood,
+            _linear,
+            _loss,
+            _margin,
+            _multihead,
+            _normalization,
+            _padding,
+            _pooling,
+            _sampling,
+            _shuffling,
+        )
+        for name in family.__all__
+    ]

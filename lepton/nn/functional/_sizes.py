@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from lepton.errors import ArgumentTypeError
+from lepton.errors import ArgumentTypeError, ShapeError
 
 
-def ints(value: Any, what: str) -> tuple[int, ...]:
+def ints(function: str, argument: str, value: Any) -> tuple[int, ...]:
     """An int, or a sequence of ints, as a tuple.
 
     Raises:
-        ArgumentTypeError: it is neither; ``what`` names the function and the argument.
+        ArgumentTypeError: it is neither.
     """
     if type(value) is int:
         return (value,)
@@ -20,16 +20,44 @@ def ints(value: Any, what: str) -> tuple[int, ...]:
         listed = value if isinstance(value, (tuple, list)) else (value,)
         return tuple([operator.index(each) for each in listed])
     except TypeError:
-        raise ArgumentTypeError(f"{what} must be int or tuple of ints, not {value!r}") from None
+        raise ArgumentTypeError(
+            f"{function}(): argument '{argument}' must be int or tuple of ints, not {value!r}"
+        ) from None
 
 
-def spread(value: Any, ndim: int, what: str) -> tuple[int, ...] | None:
-    """One int for each of ``ndim`` dimensions; None if there are neither one nor ``ndim`` of them.
+def only_ints(function: str, argument: str, value: Any) -> tuple[int, ...]:
+    """A sequence of ints as a tuple.
 
     Raises:
-        ArgumentTypeError: as :func:`ints`.
+        ArgumentTypeError: it is none.
     """
-    found = ints(value, what)
-    if len(found) == ndim:
-        return found
-    return found * ndim if len(found) == 1 else None
+    if not isinstance(value, (tuple, list)):
+        raise ArgumentTypeError(
+            f"{function}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}"
+        )
+    return ints(function, argument, value)
+
+
+def spread(function: str, argument: str, value: Any, ndim: int) -> tuple[int, ...]:
+    """One int for each of ``ndim`` dimensions.
+
+    Raises:
+        ArgumentTypeError: as :func:`ints`. ShapeError: there are neither one nor ``ndim`` of them.
+    """
+    found = ints(function, argument, value)
+    if len(found) == 1:
+        return found * ndim
+    if len(found) != ndim:
+        raise ShapeError(f"{function}(): {argument} must be a single int, or a tuple of {ndim} ints, not {value!r}")
+    return found
+
+
+def check_int(function: str, argument: str, value: Any) -> int:
+    """An int, and no bool.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if type(value) is not int:
+        raise ArgumentTypeError(f"{function}(): argument '{argument}' must be int, not {type(value).__name__}")
+    return value

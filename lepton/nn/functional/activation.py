@@ -9,8 +9,8 @@ from typing import Any
 from lepton.autograd.inplace import assign, on_graph
 from lepton.autograd.ops import activation as ops
 from lepton.autograd.ops import softmax as softmaxes
-from lepton.autograd.ops.activation import check_floating, gelu, hardshrink, logsigmoid, prelu, softplus, tanh
-from lepton.autograd.ops.arguments import check_tensor
+from lepton.autograd.ops.activation import gelu, hardshrink, logsigmoid, prelu, softplus, tanh
+from lepton.autograd.ops.arguments import check_floating, check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.exponential import sigmoid
 from lepton.autograd.tensor import Tensor, normalize_dim

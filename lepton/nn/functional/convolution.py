@@ -7,10 +7,10 @@ from typing import Any
 from lepton.autograd.ops.arguments import check_storage, check_tensor, scalar_name
 from lepton.autograd.ops.convolution import Convolution, ConvolutionInputGradient
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError
 from lepton.kernels.convolution import Windows
 from lepton.kernels.windows import Ints, Pads, window_count
-from lepton.nn.functional._sizes import spread
+from lepton.nn.functional._sizes import check_int, spread
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -141,8 +141,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     """
     for place, (what, each) in enumerate((("input", input), ("weight", weight), ("bias", bias)), 1):
         check_tensor(each, "conv_tbc", what, place)
-    if type(pad) is not int:
-        raise ArgumentTypeError(f"conv_tbc(): argument 'pad' (position 4) must be int, not {type(pad).__name__}")
+    check_int("conv_tbc", "pad", pad)
     if input.ndim != 3:
         raise ShapeError(f"Input must have 3 dims: time, batch, in_channel; but it has the shape {list(input.shape)}")
     if weight.ndim != 3:
@@ -161,10 +160,10 @@ def _convolve(
     groups: int,
 ) -> Tensor:  # fmt: skip
     batched = _check(name, ndim, input, weight, bias, groups)
-    steps = _setting(stride, ndim, "stride", 1)
-    spread_out = _setting(dilation, ndim, "dilation", 1)
+    steps = _setting(name, "stride", stride, ndim, 1)
+    spread_out = _setting(name, "dilation", dilation, ndim, 1)
     sizes = weight._data.shape[2:]
-    pads = _padding(padding, ndim, sizes, steps, spread_out)
+    pads = _padding(name, padding, sizes, steps, spread_out)
     if not batched:
         input = input.unsqueeze(0)
     x_shape, weight_shape = input._data.shape, weight._data.shape
@@ -180,10 +179,10 @@ def _transpose(
     output_padding: Any, groups: int, dilation: Any,
 ) -> Tensor:  # fmt: skip
     batched = _check(name, ndim, input, weight, bias, groups)
-    steps = _setting(stride, ndim, "stride", 1)
-    spread_out = _setting(dilation, ndim, "dilation", 1)
-    pads = _setting(padding, ndim, "padding", 0)
-    extra = _setting(output_padding, ndim, "output_padding", 0)
+    steps = _setting(name, "stride", stride, ndim, 1)
+    spread_out = _setting(name, "dilation", dilation, ndim, 1)
+    pads = _setting(name, "padding", padding, ndim, 0)
+    extra = _setting(name, "output_padding", output_padding, ndim, 0)
     if any(e >= s and e >= d for e, s, d in zip(extra, steps, spread_out, strict=True)):
         raise ShapeError(
             "output padding must be smaller than either stride or dilation, but got "
@@ -229,8 +228,7 @@ def _check(name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | N
     if len(shape) != ndim + 2:
         raise ShapeError(f"Expected {ndim + 2}-dimensional weight in {name}, but got weight of size {list(shape)}")
     _check_types(input, weight, bias)
-    if type(groups) is not int:
-        raise ArgumentTypeError(f"{name}(): argument 'groups' must be int, not {type(groups).__name__}")
+    check_int(name, "groups", groups)
     if groups < 1:
         raise ShapeError("non-positive groups is not supported")
     if shape[0] % groups:
@@ -299,29 +297,24 @@ def _by(lengths: Any) -> str:
     return f"({' x '.join(map(str, lengths))})"
 
 
-def _setting(value: Any, ndim: int, what: str, least: int) -> Ints:
+def _setting(name: str, what: str, value: Any, ndim: int, least: int) -> Ints:
     """A setting for each spatial dimension.
 
     Raises:
         ShapeError: there are neither one nor ``ndim`` ints, or one is too small.
     """
-    found = spread(value, ndim, what)
-    if found is None:
-        raise ShapeError(
-            f"expected {what} to be a single integer value or a list of {ndim} values to match the convolution "
-            f"dimensions, but got {what}={list(value)}"
-        )
+    found = spread(name, what, value, ndim)
     if min(found) < least:
         raise ShapeError(f"{'non-positive' if least else 'negative'} {what} is not supported")
     return found
 
 
-def _padding(padding: Any, ndim: int, sizes: Ints, stride: Ints, dilation: Ints) -> Pads:
+def _padding(name: str, padding: Any, sizes: Ints, stride: Ints, dilation: Ints) -> Pads:
     """Zeros before and after each spatial dimension."""
     if not isinstance(padding, str):
-        return tuple([(each, each) for each in _setting(padding, ndim, "padding", 0)])
+        return tuple([(each, each) for each in _setting(name, "padding", padding, len(sizes), 0)])
     if padding == "valid":
-        return ((0, 0),) * ndim
+        return ((0, 0),) * len(sizes)
     if padding != "same":
         raise ShapeError(f"Invalid padding string: '{padding}'; it is one of 'valid', 'same'")
     if any(each != 1 for each in stride):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_floating, check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.ctc import CtcLattice
 from lepton.autograd.ops.indexing import Index
@@ -18,7 +18,6 @@ from lepton.errors import (
     DTypeError,
     IndexRangeError,
     ShapeError,
-    UnsupportedDTypeError,
     ValueRangeError,
 )
 from lepton.nn.functional._reduction import check_reduction
@@ -117,10 +116,7 @@ def _checked_scores(log_probs: Tensor) -> Tensor:
         raise ShapeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), but it is {list(data.shape)}")
     if not data.size:
         raise ShapeError(f"log_probs tensor must not be empty, but it is {list(data.shape)}")
-    if data.dtype.kind != "f" or data.dtype.itemsize < 4:
-        raise UnsupportedDTypeError(
-            f"\"ctc_loss\" not implemented for '{SCALAR_NAMES[log_probs.dtype]}'; convert log_probs with .float()"
-        )
+    check_floating(log_probs, "ctc_loss", wide=True)
     return log_probs if data.ndim == 3 else log_probs.unsqueeze(1)
 
 

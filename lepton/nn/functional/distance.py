@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.arguments import check_floating, check_tensor
 from lepton.autograd.ops.distance import Pdist, cosine_similarity
 from lepton.autograd.ops.statistics import norm
 from lepton.autograd.tensor import Tensor
-from lepton.errors import DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
-from lepton.kernels.reduction import is_narrow
+from lepton.errors import ShapeError, ValueRangeError
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -41,16 +40,13 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         A tensor of shape (N·(N − 1)/2). A pair at distance 0 gets no gradient.
 
     Raises:
-        ShapeError: the input is not two-dimensional. DTypeError: its type is none of those. ValueRangeError: p is
-            negative or nan.
+        ShapeError: the input is not two-dimensional. UnsupportedDTypeError: its type is none of those.
+            ValueRangeError: p is negative or nan.
     """
     data = check_tensor(input, "pdist")._data
     if data.ndim != 2:
         raise ShapeError(f"pdist only supports 2D tensors, got: {data.ndim}D")
-    if not input.dtype.is_floating_point:
-        raise DTypeError(f"pdist only supports floating-point dtypes, not {SCALAR_NAMES[input.dtype]}")
-    if is_narrow(data.dtype):
-        raise UnsupportedDTypeError(f"\"pdist\" not implemented for '{SCALAR_NAMES[input.dtype]}'; use .float()")
+    check_floating(input, "pdist", wide=True)
     if not p >= 0:
         raise ValueRangeError(f"pdist only supports non-negative p values, got {p}")
     # no elements have no largest one, but distance 0 all the same

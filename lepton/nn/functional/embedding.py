@@ -97,7 +97,9 @@ def padding_row(padding_idx: int | None, rows: int, kind: type[Exception]) -> in
     if padding_idx is None:
         return None
     if not -rows <= padding_idx < rows:
-        raise kind(f"padding_idx must be within num_embeddings: it is {padding_idx}, and there are {rows}")
+        raise kind(
+            f"padding_idx must be within the number of embeddings, {-rows} through {rows - 1}, but got {padding_idx}"
+        )
     return padding_idx % rows
 
 

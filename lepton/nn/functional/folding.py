@@ -107,7 +107,7 @@ def _check(name: str, input: Tensor) -> None:
 
 
 def _pair(name: str, what: str, value: Any) -> Ints:
-    found = ints(value, f"{name}(): argument '{what}'")
+    found = ints(name, what, value)
     if not isinstance(value, (tuple, list)):
         found = found * 2
     if len(found) != 2:

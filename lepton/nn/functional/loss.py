@@ -7,14 +7,14 @@ from typing import Any
 
 from lepton.autograd.op import broadcast_shape, result_type
 from lepton.autograd.ops import loss as ops
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_optional, check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_floating, check_optional, check_tensor
 from lepton.autograd.ops.exponential import xlogy
 from lepton.autograd.ops.matrix import linear
 from lepton.autograd.ops.shape import broadcast_tensors
 from lepton.autograd.ops.softmax import log_softmax
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
+from lepton.errors import ArgumentError, DTypeError, ShapeError, ValueRangeError
 from lepton.nn.functional._reduction import check_reduction, chosen_reduction, legacy_reduction, reduced
 from lepton.nn.functional.activation import logsigmoid
 
@@ -216,7 +216,7 @@ def cross_entropy(
     if input._data.shape == target._data.shape:
         return _with_probabilities(input, target, weight, reduction, label_smoothing, ignore_index)
     classes = _classes(input, target, weight, ignore_index, "cross_entropy_loss")
-    _check_floating(input, "log_softmax_lastdim_kernel_impl")
+    check_floating(input, "cross_entropy")
     dtype = input._data.dtype
     scale = classes.weigh(None if weight is None else weight._data, dtype)
     count = classes.total(scale, dtype) if reduction == "mean" else None
@@ -348,7 +348,7 @@ def nll_loss(
     check_tensor(target, "nll_loss", "target", 2)
     check_optional("nll_loss", 3, weight=weight)
     classes = _classes(input, target, weight, ignore_index, "nll_loss")
-    _check_floating(input, "nll_loss")
+    check_floating(input, "nll_loss")
     shape, axis = input._data.shape, classes.axis
     scale = classes.weigh(None if weight is None else weight._data, input._data.dtype)
     loss = ops.NegativeLikelihood(classes, scale)(input)
@@ -358,19 +358,24 @@ def nll_loss(
     return summed / Tensor(classes.total(scale, input._data.dtype)) if reduction == "mean" else summed
 
 
-def _check_floating(input: Tensor, name: str) -> None:
-    if not input.dtype.is_floating_point:
-        raise UnsupportedDTypeError(
-            f"\"{name}\" not implemented for '{SCALAR_NAMES[input.dtype]}': the scores must be floating; "
-            "convert them with .float()"
-        )
-
-
 def _check_weight(weight: Tensor | None, classes: int, what: str = "") -> None:
     if weight is not None and weight._data.shape != (classes,):
         raise ShapeError(
             f"{what}weight tensor should be defined either for all {classes} classes or no classes but got weight "
             f"tensor of shape: {list(weight.shape)}"
+        )
+
+
+def check_weight_type(weight: Tensor | None, scores: Tensor) -> None:
+    """Refuse weights of another type than the scores'.
+
+    Raises:
+        DTypeError: they are.
+    """
+    if weight is not None and weight._data.dtype != scores._data.dtype:
+        raise DTypeError(
+            f"expected scalar type {SCALAR_NAMES[scores.dtype]} but found {SCALAR_NAMES[weight.dtype]}: weight and "
+            "input must have one type"
         )
 
 
@@ -404,11 +409,7 @@ def _classes(input: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
             )
         raise ShapeError(f"Expected target size {[shape[0], *shape[2:]]}, got {list(found)}")
     _check_weight(weight, shape[0] if len(shape) == 1 else shape[1])
-    if weight is not None and weight._data.dtype != input._data.dtype:
-        raise DTypeError(
-            f"expected scalar type {SCALAR_NAMES[input.dtype]} but found {SCALAR_NAMES[weight.dtype]}: weight and "
-            "input must have one type"
-        )
+    check_weight_type(weight, input)
     return ops.Classes(target._data, shape, ignore_index)
 
 

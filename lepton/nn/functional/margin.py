@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lepton.autograd.op import broadcast_shape, result_type
-from lepton.autograd.ops.arguments import SCALAR_NAMES, check_tensor
+from lepton.autograd.ops.arguments import SCALAR_NAMES, check_floating, check_tensor
 from lepton.autograd.ops.comparison import where
 from lepton.autograd.ops.extrema import clamp_min, minimum
 from lepton.autograd.ops.indexing import Gather
@@ -15,10 +15,11 @@ from lepton.autograd.ops.trigonometric import hypot
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError, PlaceError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, DTypeError, PlaceError, ShapeError
 from lepton.nn.functional._reduction import check_reduction, chosen_reduction, reduced
 from lepton.nn.functional.activation import logsigmoid, relu
 from lepton.nn.functional.distance import pairwise_distance
+from lepton.nn.functional.loss import check_weight_type
 
 __all__ = [
     "cosine_embedding_loss",
@@ -224,17 +225,12 @@ def multi_margin_loss(
     others = xp(index).arange(classes) != index
     loss = where(Tensor(others), margins if p == 1 else margins * margins, 0).sum(1) / classes
     if weight is not None:
-        loss = loss * _class_weights(weight, x)[Tensor(index[:, 0])]
+        if weight._data.shape != (classes,):
+            raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
+        check_weight_type(weight, x)
+        given: Any = weight
+        loss = loss * given[Tensor(index[:, 0])]
     return _reduced_samples(loss, target._data.shape, reduction)
-
-
-def _class_weights(weight: Tensor, x: Tensor) -> Any:
-    classes = x._data.shape[1]
-    if weight._data.shape != (classes,):
-        raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
-    if weight.dtype != x.dtype:
-        raise DTypeError(f"expected scalar type {SCALAR_NAMES[x.dtype]} but found {SCALAR_NAMES[weight.dtype]}")
-    return weight
 
 
 def multilabel_margin_loss(
@@ -289,8 +285,7 @@ def _score_rows(input: Tensor, target: Tensor, what: str) -> Tensor:
         raise ShapeError(
             f"{what}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(data.shape)}"
         )
-    if data.dtype.kind != "f" or data.dtype.itemsize < 4:
-        raise UnsupportedDTypeError(f"\"{what}\" not implemented for '{SCALAR_NAMES[input.dtype]}'; use .float()")
+    check_floating(input, what, wide=True)
     if target.dtype != dtypes.int64:
         raise DTypeError(
             f"{what}: expected scalar type Long but found {SCALAR_NAMES[target.dtype]}; convert it with target.long()"

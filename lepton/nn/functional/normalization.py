@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_optional, check_tensor, scalar_name
+from lepton.autograd.ops.arguments import check_floating, check_optional, check_tensor, scalar_name
 from lepton.autograd.ops.normalization import FixedNormalization, Normalization
 from lepton.autograd.ops.pooling import AvgPool
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import Array, xp
-from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, DTypeError, ShapeError
 from lepton.kernels.normalization import Norm
 from lepton.kernels.pooling import Pooling
 from lepton.kernels.reduction import is_narrow, widen
-from lepton.nn.functional._sizes import ints
+from lepton.nn.functional._sizes import only_ints
 
 __all__ = [
     "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm",
@@ -47,21 +47,12 @@ def batch_norm(
         ArgumentError: one value per channel in training. ShapeError: sizes other than (C), or no running statistics
             outside of training. DTypeError: number types that do not fit.
     """
-    check_tensor(input, "batch_norm")
-    x = input._data
+    x = check_floating(input, "batch_norm")._data
     if eps < 0:
         raise ArgumentError(f"batch_norm eps must be non-negative, but got {eps}")
-    channels = x.shape[1] if x.ndim > 1 else 0
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     check_optional("batch_norm", 2, **named)
-    _check_floating("batch_norm", x)
-    for name, each in named.items():
-        if each is None:
-            if not training and name.startswith("running"):
-                raise ShapeError(f"{name} must be defined in evaluation mode")
-        elif each._data.shape != (channels,):
-            raise ShapeError(f"{name} should contain {channels} elements not {each._data.size}")
-    _check_types("batch_norm", x, named)
+    channels = _check_channels("batch_norm", x, named)
     if not training:
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     if x.size and x.size == channels:
@@ -69,18 +60,29 @@ def batch_norm(
             f"Expected more than 1 value per channel when training, got input size {input.shape}: one value has no "
             "variance; use a larger batch, or evaluation mode"
         )
+    return _with_own(input, (0, 2), named, momentum, eps)
+
+
+def _with_own(
+    input: Tensor, axes: tuple[int, ...], named: dict[str, Tensor | None], momentum: float, eps: float
+) -> Tensor:
+    """By the statistics of the input, seen as (N, C, elements), over these axes; the running ones follow them."""
+    x = input._data
+    channels = x.shape[1]
     view = (x.shape[0], channels, math.prod(x.shape[2:]))
-    op = Normalization(Norm(view, (0, 2), (channels, 1), (channels,), eps, True))
-    out = op(input, weight, bias)
+    op = Normalization(Norm(view, axes, (channels, 1), (channels,), eps, True))
+    out: Tensor = op(input, named["weight"], named["bias"])
     if x.size:
-        update_running(running_mean, running_var, op.statistics, view[0] * view[2], momentum)
+        count = math.prod([view[axis] for axis in axes])
+        update_running(named["running_mean"], named["running_var"], op.statistics, count, momentum)
     return out
 
 
 def _with_running(
     input: Tensor, mean: Tensor | None, var: Tensor | None, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
-    assert mean is not None and var is not None
+    if mean is None or var is None:
+        raise ShapeError(f"running_{'mean' if mean is None else 'var'} must be defined in evaluation mode")
     wide = widen(var._data)
     return FixedNormalization(widen(mean._data), 1 / xp(wide).sqrt(wide + eps))(input, weight, bias)
 
@@ -124,28 +126,16 @@ def instance_norm(
     Raises:
         ArgumentError: one value per channel. ShapeError, DTypeError: as :func:`batch_norm`.
     """
-    check_tensor(input, "instance_norm")
-    x = input._data
+    x = check_tensor(input, "instance_norm")._data
     if not use_input_stats:
-        if running_mean is None or running_var is None:
-            raise ShapeError("Expected running_mean and running_var to be defined when use_input_stats is false")
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if x.ndim < 2 or math.prod(x.shape[2:]) == 1:
         raise ArgumentError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    _check_floating("instance_norm", x)
-    channels = x.shape[1]
+    check_floating(input, "instance_norm")
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     check_optional("instance_norm", 2, **named)
-    for name, each in named.items():
-        if each is not None and each._data.shape != (channels,):
-            raise ShapeError(f"{name} should contain {channels} elements not {each._data.size}")
-    _check_types("instance_norm", x, named)
-    view = (x.shape[0], channels, math.prod(x.shape[2:]))
-    op = Normalization(Norm(view, (2,), (channels, 1), (channels,), eps, True))
-    out = op(input, weight, bias)
-    if x.size:
-        update_running(running_mean, running_var, op.statistics, view[2], momentum)
-    return out
+    _check_channels("instance_norm", x, named)
+    return _with_own(input, (2,), named, momentum, eps)
 
 
 def group_norm(
@@ -162,8 +152,7 @@ def group_norm(
         ShapeError: C is not divisible by ``num_groups``, or a size other than (C). ArgumentError: one value per group.
         DTypeError: number types that do not fit.
     """
-    check_tensor(input, "group_norm")
-    x = input._data
+    x = check_tensor(input, "group_norm")._data
     if x.ndim < 2:
         raise ShapeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
     samples, channels, *lengths = x.shape
@@ -172,16 +161,10 @@ def group_norm(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
             f"{list(x.shape)} and num_groups={num_groups}"
         )
+    check_floating(input, "group_norm")
     named = {"weight": weight, "bias": bias}
     check_optional("group_norm", 3, **named)
-    for name, each in named.items():
-        if each is not None and each._data.shape != (channels,):
-            raise ShapeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(each.shape)} and input of shape {list(x.shape)}"
-            )
-    _check_floating("group_norm", x)
-    _check_types("group_norm", x, named)
+    _check_channels("group_norm", x, named)
     per_group = channels // num_groups
     view = (samples, num_groups, per_group, math.prod(lengths))
     if samples * per_group * view[3] == 1:
@@ -234,14 +217,8 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
 def _last_dims(
     name: str, input: Tensor, normalized_shape: Any, named: dict[str, Tensor | None], eps: float, centered: bool
 ) -> Norm:
-    check_tensor(input, name)
-    x = input._data
-    if not isinstance(normalized_shape, (tuple, list)):
-        raise ArgumentTypeError(
-            f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not "
-            f"{type(normalized_shape).__name__}"
-        )
-    shape = ints(normalized_shape, "normalized_shape")
+    x = check_tensor(input, name)._data
+    shape = only_ints(name, "normalized_shape", normalized_shape)
     if not shape:
         raise ShapeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
@@ -259,7 +236,7 @@ def _last_dims(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
             f"got input of size{list(x.shape)}"
         )
-    _check_floating(name, x)
+    check_floating(input, name)
     _check_types(name, x, named)
     size = math.prod(shape)
     rows = math.prod(x.shape[: x.ndim - len(shape)])
@@ -278,11 +255,10 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         ArgumentError: fewer than three dimensions. ShapeError: ``size`` is less than 1. UnsupportedDTypeError: the
             input's type is not floating.
     """
-    check_tensor(input, "local_response_norm")
-    shape = input._data.shape
+    shape = check_tensor(input, "local_response_norm")._data.shape
     if len(shape) < 3:
         raise ArgumentError(f"Expected 3D or higher dimensionality input (got {len(shape)} dimensions)")
-    _check_floating("local_response_norm", input._data)
+    check_floating(input, "local_response_norm")
     if size < 1:
         raise ShapeError(f"the number of channels, size, should be greater than zero, but got {size}")
     if not input._data.size:
@@ -314,9 +290,21 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
 # ---------------------------------------------------------------------- checks
 
 
-def _check_floating(name: str, x: Array) -> None:
-    if x.dtype.kind not in "fV":
-        raise UnsupportedDTypeError(f"\"{name}\" not implemented for '{scalar_name(x.dtype)}'; convert the input first")
+def _check_channels(name: str, x: Array, named: dict[str, Tensor | None]) -> int:
+    """How many channels there are, after checking that all have one element for each, of the input's type.
+
+    Raises:
+        ShapeError: another size. DTypeError: another type.
+    """
+    channels = x.shape[1] if x.ndim > 1 else 0
+    for what, each in named.items():
+        if each is not None and each._data.shape != (channels,):
+            raise ShapeError(
+                f"{what} should contain {channels} elements not {each._data.size}: {name}() takes one for each channel "
+                f"of the input {list(x.shape)}, and {what} is {list(each.shape)}"
+            )
+    _check_types(name, x, named)
+    return channels
 
 
 def _check_types(name: str, x: Array, named: dict[str, Tensor | None]) -> None:

@@ -16,7 +16,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.errors import ArgumentTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
 from lepton.kernels.resampling import LinearMap, picking
-from lepton.nn.functional._sizes import ints
+from lepton.nn.functional._sizes import only_ints
 
 __all__ = ["pad"]
 
@@ -42,9 +42,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
             input's type does not have ``value``. UnsupportedDTypeError: bool, reflected or replicated.
     """
     check_tensor(input, "pad")
-    if not isinstance(pad, (tuple, list)):
-        raise ArgumentTypeError(f"pad(): argument 'pad' (position 2) must be tuple of ints, not {type(pad).__name__}")
-    shape, pads = input._data.shape, ints(pad, "pad(): argument 'pad' (position 2)")
+    shape, pads = input._data.shape, only_ints("pad", "pad", pad)
     if len(pads) % 2:
         raise ValueRangeError(f"Padding length must be divisible by 2, but it is {len(pads)}")
     if len(pads) > 2 * len(shape):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_tensor
+from lepton.autograd.ops.arguments import check_floating, check_tensor
 from lepton.autograd.ops.pooling import AvgPool, MaxPool
 from lepton.autograd.state import STATE
 from lepton.autograd.tensor import Tensor
@@ -13,7 +13,7 @@ from lepton.backend.devices import xp
 from lepton.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedDTypeError, ValueRangeError
 from lepton.kernels.pooling import Pooling
 from lepton.kernels.windows import Ints
-from lepton.nn.functional._sizes import spread
+from lepton.nn.functional._sizes import ints, spread
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -178,7 +178,7 @@ def _avg_pool(
     count_include_pad: bool, divisor_override: int | None,
 ) -> Tensor:  # fmt: skip
     pooling = _pooling(name, ndim, input, kernel_size, stride, padding, 1, ceil_mode)
-    _check_floating(name, input)
+    check_floating(input, name)
     if divisor_override == 0:
         raise ValueRangeError("divisor must be not zero")
     divisor: Any = divisor_override
@@ -226,10 +226,10 @@ def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
 
 
 def _lp_pool(ndim: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
-    check_tensor(input, f"lp_pool{ndim}d")
-    means = _avg_pool(f"lp_pool{ndim}d", ndim, input**norm_type, kernel_size, stride, 0, ceil_mode, True, None)
-    sizes = spread(kernel_size, ndim, "kernel_size") or ()
-    sums: Any = means * math.prod(sizes)
+    name = f"lp_pool{ndim}d"
+    check_tensor(input, name)
+    means = _avg_pool(name, ndim, input**norm_type, kernel_size, stride, 0, ceil_mode, True, None)
+    sums: Any = means * math.prod(spread(name, "kernel_size", kernel_size, ndim))
     return (sums.sign() * sums.abs().relu()) ** (1.0 / norm_type)
 
 
@@ -304,7 +304,7 @@ def adaptive_max_pool3d_with_indices(
 
 def _adaptive_avg(name: str, ndim: int, input: Any, output_size: Any) -> Tensor:
     counts = _adaptive_counts(name, ndim, input, output_size)
-    _check_floating(name, input)
+    check_floating(input, name)
     lengths = input._data.shape[-ndim:]
     if all(n and length % n == 0 for n, length in zip(counts, lengths, strict=True)):
         pooling = _equal_bins(lengths, counts)
@@ -382,8 +382,7 @@ def _adaptive_counts(name: str, ndim: int, input: Tensor, output_size: Any) -> I
     if len(listed) != ndim:
         raise ShapeError(f"{name}: output_size must be {ndim}, or one int, not {output_size}")
     kept = [length if each is None else each for each, length in zip(listed, shape[-ndim:], strict=True)]
-    counts = spread(kept, ndim, "output_size")
-    assert counts is not None
+    counts = ints(name, "output_size", kept)
     if min(counts) < 0:
         raise ShapeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {counts}")
     with_channels = "max" in name or ndim == 3  # PyTorch's two others take an input without channels
@@ -444,9 +443,9 @@ def _max_unpool(
             f"Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got indices "
             f"tensor with shape: {list(indices.shape)}"
         )
-    sizes = _each(kernel_size, ndim, name, "kernel_size")
-    steps = sizes if stride is None or stride == () else _each(stride, ndim, name, "stride")
-    pads = _each(padding, ndim, name, "padding")
+    sizes = spread(name, "kernel_size", kernel_size, ndim)
+    steps = _strides(name, ndim, stride, sizes)
+    pads = spread(name, "padding", padding, ndim)
     lead, counts = input._data.shape[:-ndim], input._data.shape[-ndim:]
     usual = [(n - 1) * s + k - 2 * p for n, s, k, p in zip(counts, steps, sizes, pads, strict=True)]
     lengths = _unpooled_lengths(usual, steps, output_size)
@@ -493,10 +492,10 @@ def _pooling(
     """
     check_tensor(input, name)
     shape = input._data.shape
-    sizes = _each(kernel_size, ndim, name, "kernel_size")
-    steps = sizes if stride is None or stride in ((), []) else _each(stride, ndim, name, "stride")
-    pads = _each(padding, ndim, name, "padding")
-    spread_out = _each(dilation, ndim, name, "dilation")
+    sizes = spread(name, "kernel_size", kernel_size, ndim)
+    steps = _strides(name, ndim, stride, sizes)
+    pads = spread(name, "padding", padding, ndim)
+    spread_out = spread(name, "dilation", dilation, ndim)
     for what, values in (("kernel_size", sizes), ("stride", steps), ("dilation", spread_out)):
         if min(values) < 1:
             raise ShapeError(f"{name}() {what} must be greater than zero, but got {min(values)}")
@@ -533,21 +532,14 @@ def _count(length: int, size: int, stride: int, pad: int, dilation: int, ceil_mo
     return count - 1 if (count - 1) * stride >= length + pad else count
 
 
-def _each(value: Any, ndim: int, name: str, what: str) -> Ints:
-    found = spread(value, ndim, f"{name}(): argument '{what}'")
-    if found is None:
-        raise ShapeError(f"{name}: {what} must either be a single int, or a tuple of {ndim} ints, not {value}")
-    return found
+def _strides(name: str, ndim: int, stride: Any, sizes: Ints) -> Ints:
+    """From one window to the next, by default its length."""
+    return sizes if stride in (None, (), []) else spread(name, "stride", stride, ndim)
 
 
 def _check_ndim(name: str, ndim: int, shape: Ints) -> None:
     if len(shape) not in (ndim + 1, ndim + 2):
         raise ShapeError(f"{name}(): Expected {ndim + 1}D or {ndim + 2}D tensor, but got {list(shape)}")
-
-
-def _check_floating(name: str, input: Tensor) -> None:
-    if not input.is_floating_point():
-        raise UnsupportedDTypeError(f'"{name}" not implemented for {input.dtype}; convert the input, as with .float()')
 
 
 def _by(lengths: Any) -> str:

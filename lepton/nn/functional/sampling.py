@@ -6,13 +6,13 @@ import math
 import warnings
 from typing import Any
 
-from lepton.autograd.ops.arguments import check_tensor, scalar_name
+from lepton.autograd.ops.arguments import check_floating, check_tensor, scalar_name
 from lepton.autograd.ops.sampling import Inside, Sample, reflected
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError, UnsupportedDTypeError
+from lepton.errors import ArgumentError, DTypeError, ShapeError
 from lepton.kernels.reduction import is_narrow
-from lepton.nn.functional._sizes import ints
+from lepton.nn.functional._sizes import only_ints
 
 __all__ = ["affine_grid", "grid_sample"]
 
@@ -122,9 +122,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     """
     align_corners = _aligned(align_corners)
     check_tensor(theta, "affine_grid")
-    if not isinstance(size, (tuple, list)):
-        raise ArgumentTypeError(f"affine_grid(): argument 'size' must be tuple of ints, not {type(size).__name__}")
-    sizes = ints(size, "affine_grid(): argument 'size'")
+    sizes = only_ints("affine_grid", "size", size)
     if not theta.is_floating_point():
         raise ArgumentError(f"Expected theta to have floating point type, but got {theta.dtype}")
     if len(sizes) not in (4, 5):
@@ -208,9 +206,7 @@ def _check_shapes(input: Tensor, grid: Tensor, mode: str) -> None:
         raise ShapeError(f"grid_sample(): expected input to have non-empty spatial dimensions, but got {both}")
     if mode == "bicubic" and ndim != 2:
         raise ShapeError("grid_sample(): bicubic interpolation only supports 4D input")
-    kind = input._data.dtype
-    if kind.kind not in "fV":
-        raise UnsupportedDTypeError(f"\"grid_sample\" not implemented for '{scalar_name(kind)}'; use input.float()")
+    kind = check_floating(input, "grid_sample")._data.dtype
     if grid._data.dtype != kind:
         raise DTypeError(
             f"grid_sample(): expected input and grid of one type, but got {scalar_name(kind)} and "

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentTypeError, ShapeError
+from lepton.errors import ShapeError
+from lepton.nn.functional._sizes import check_int
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -76,10 +75,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             no int.
     """
     check_tensor(input, "channel_shuffle")
-    if type(groups) is not int:
-        raise ArgumentTypeError(
-            f"channel_shuffle(): argument 'groups' (position 2) must be int, not {type(groups).__name__}"
-        )
+    check_int("channel_shuffle", "groups", groups)
     shape = input._data.shape
     if len(shape) < 3:
         raise ShapeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
@@ -98,10 +94,9 @@ def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return channel_shuffle(input, groups)
 
 
-def _factor(name: str, input: Tensor, what: str, value: Any) -> int:
+def _factor(name: str, input: Tensor, what: str, value: int) -> int:
     ndim = check_tensor(input, name)._data.ndim
-    if type(value) is not int:
-        raise ArgumentTypeError(f"{name}(): argument '{what}' (position 2) must be int, not {type(value).__name__}")
+    check_int(name, what, value)
     if ndim < 3:
         raise ShapeError(f"{name} expects input to have at least 3 dimensions, but got input with {ndim} dimension(s)")
     if value < 1:

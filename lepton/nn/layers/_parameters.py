@@ -20,8 +20,10 @@ def new_parameter(shape: tuple[int, ...], device: DeviceLike, dtype: DType) -> P
     return Parameter(empty(shape, device=device, dtype=dtype))
 
 
-def reset_bias(weight: Parameter, bias: Parameter | None) -> None:
-    """Uniform numbers over ±1/√fan_in, as the weight has them after ``kaiming_uniform_(weight, a=√5)``."""
+def reset_weight_and_bias(weight: Parameter, bias: Parameter | None) -> None:
+    """Uniform numbers over ±1/√fan_in for both."""
+    if weight._data.size:
+        init.kaiming_uniform_(weight, a=math.sqrt(5))  # its gain is that of the bound: √3·√(2/(1 + 5)) = 1
     if bias is not None:
         fan_in = math.prod(weight._data.shape[1:])
         bound = 1 / math.sqrt(fan_in) if fan_in else 0.0

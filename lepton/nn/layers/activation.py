@@ -1,4 +1,4 @@
-"""The activations as modules."""
+"""The activations as modules: (*) → (*), any shape, but for ``GLU``, which halves a dimension."""
 
 from __future__ import annotations
 
@@ -63,10 +63,13 @@ class _InPlace(Module):
 
 
 class ReLU(_InPlace):
-    """max(x, 0), element by element (Nair and Hinton, 2010). Input and output: (*), of any shape.
+    """max(x, 0), element by element: the rectified linear unit (Nair and Hinton, 2010). Its derivative at 0 is 0.
 
     Args:
         inplace: write the result into the input.
+
+    Input: (*), any shape, of any type but bool. Output: (*).
+    Raises when called: DTypeError: the input is bool. GradError: ``inplace`` on a leaf that needs a gradient.
 
     >>> from lepton import nn, tensor
     >>> nn.ReLU()(tensor([-1.0, 0.0, 2.0]))
@@ -78,13 +81,17 @@ class ReLU(_InPlace):
 
 
 class Hardtanh(_InPlace):
-    """min(max(x, min_val), max_val), element by element. Input and output: (*).
+    """min(max(x, min_val), max_val), element by element. The derivative is 0 at both ends.
 
     Args:
-        min_val, max_val: the limits. inplace: write the result into the input. min_value, max_value: their old names.
+        min_val, max_val: the least and the largest result. inplace: write the result into the input.
+        min_value, max_value: deprecated names of the two.
+
+    Input: (*), any shape, of any type but bool. Output: (*).
 
     Raises:
-        ContractError: ``max_val`` is not greater than ``min_val``.
+        ContractError: ``max_val`` is not greater than ``min_val``. When called: DTypeError: the input is bool, or
+            unsigned with negative limits. GradError: ``inplace`` on a leaf that needs a gradient.
     """
 
     def __init__(
@@ -114,20 +121,29 @@ class Hardtanh(_InPlace):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6), element by element (Krizhevsky, 2010). Input and output: (*)."""
+    """min(max(x, 0), 6), element by element (Krizhevsky, 2010). The derivative is 0 at both ends.
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, of any type but bool. Output: (*).
+    Raises when called: DTypeError: the input is bool. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    extra_repr = _InPlace.extra_repr
 
 
 class LeakyReLU(_InPlace):
-    """x where x > 0, else negative_slope·x, element by element (Maas et al., 2013). Input and output: (*).
+    """x where x > 0, else negative_slope·x, element by element (Maas et al., 2013).
 
     Args:
         negative_slope: the slope below 0. inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
 
     >>> from lepton import nn, tensor
     >>> nn.LeakyReLU(0.1)(tensor([-1.0, 0.0, 2.0]))
@@ -146,9 +162,18 @@ class LeakyReLU(_InPlace):
 
 
 class RReLU(_InPlace):
-    """Leaky ReLU whose slope is random (Xu et al., 2015). Input and output: (*).
+    """x where x > 0, else a·x: a leaky ReLU whose slope is drawn at random in training (Xu et al., 2015).
 
-    In training the slope is drawn for each element from [lower, upper); in evaluation it is their mean.
+    In training a is uniform over [lower, upper), anew for each element and call; in evaluation it is their mean.
+
+    Args:
+        lower, upper: the bounds of a. inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+
+    Raises:
+        RandomError (when called in training): ``upper`` is below ``lower``. DTypeError (when called): the input is not
+            floating. GradError (when called): ``inplace`` on a leaf that needs a gradient.
     """
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
@@ -163,13 +188,18 @@ class RReLU(_InPlace):
 
 
 class PReLU(Module):
-    """x where x > 0, else w·x, with a learnt w that begins as ``init`` (He et al., 2015). Input and output: (N, C, *).
+    """x where x > 0, else w·x, with a learnt w (He et al., 2015).
 
     Args:
-        num_parameters: 1, or one for each channel (dimension 1).
+        num_parameters: how many numbers w has: 1, or one for each channel (dimension 1). init: what they begin with.
+
+    Input: (N, C, …) for one w for each channel, (*), any shape, else. Output: of the same shape.
+
+    Parameters: ``weight`` w, (num_parameters); begins as ``init``.
 
     Raises:
-        ShapeError (when called): the input has another number of channels.
+        ShapeError: ``num_parameters`` is negative; when called: it is neither 1 nor the number of channels. DTypeError
+            (when called): the input is not of the weight's type.
     """
 
     weight: Parameter
@@ -193,7 +223,14 @@ class PReLU(Module):
 
 
 class Threshold(_InPlace):
-    """x where x > threshold, else value, element by element. Input and output: (*)."""
+    """x where x > threshold, else value, element by element.
+
+    Args:
+        threshold: what x must exceed. value: what stands in for the others. inplace: write the result into the input.
+
+    Input: (*), any shape, of any type but bool. Output: (*).
+    Raises when called: DTypeError: the input is bool. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -207,7 +244,14 @@ class Threshold(_InPlace):
 
 
 class Hardshrink(Module):
-    """x where |x| > lambd, else 0, element by element. Input and output: (*)."""
+    """x where abs x > lambd, else 0, element by element: hard thresholding.
+
+    Args:
+        lambd: λ, the threshold.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating.
+    """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -221,7 +265,14 @@ class Hardshrink(Module):
 
 
 class Softshrink(Module):
-    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd, element by element. Input and output: (*)."""
+    """x − λ where x > λ, x + λ where x < −λ, else 0, element by element: soft thresholding (Donoho, 1995).
+
+    Args:
+        lambd: λ, by how much x moves towards 0.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: ValueRangeError: ``lambd`` is negative. DTypeError: the input is not floating.
+    """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -235,7 +286,14 @@ class Softshrink(Module):
 
 
 class Hardsigmoid(_InPlace):
-    """min(max(x/6 + ½, 0), 1), element by element: straight lines near σ. Input and output: (*)."""
+    """min(max(x/6 + ½, 0), 1), element by element: a sigmoid of three lines (Howard et al., 2019).
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)
@@ -245,7 +303,14 @@ class Hardsigmoid(_InPlace):
 
 
 class Hardswish(_InPlace):
-    """x·min(max(x/6 + ½, 0), 1), element by element (Howard et al., 2019). Input and output: (*)."""
+    """x·min(max(x/6 + ½, 0), 1), element by element: :class:`SiLU` with a sigmoid of three lines (Howard et al., 2019).
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
@@ -258,7 +323,9 @@ class Hardswish(_InPlace):
 
 
 class Sigmoid(Module):
-    """σ(x) = 1/(1 + e⁻ˣ), element by element; σ′ = σ·(1 − σ). Input: (*), integers become floating; output: (*).
+    """σ(x) = 1/(1 + e⁻ˣ), element by element: from any number into (0, 1); σ′ = σ·(1 − σ).
+
+    Input: (*), any shape; integers become floating. Output: (*).
 
     >>> from lepton import nn, tensor
     >>> nn.Sigmoid()(tensor([-1.0, 0.0, 2.0]))
@@ -270,7 +337,9 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """tanh x = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), element by element; its derivative is 1 − tanh² x. Input and output: (*).
+    """tanh x = (eˣ − e⁻ˣ)/(eˣ + e⁻ˣ), element by element: from any number into (−1, 1); tanh′ = 1 − tanh².
+
+    Input: (*), any shape; integers become floating. Output: (*).
 
     >>> from lepton import nn, tensor
     >>> nn.Tanh()(tensor([-1.0, 0.0, 2.0]))
@@ -282,16 +351,23 @@ class Tanh(Module):
 
 
 class LogSigmoid(Module):
-    """log σ(x), element by element, without overflow. Input and output: (*)."""
+    """log σ(x) = −log(1 + e⁻ˣ), element by element, stable for any x.
+
+    Input: (*), any shape, floating. Output: (*).
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.logsigmoid(input)
 
 
 class Softplus(Module):
-    """log(1 + e^(β·x))/β, element by element (Dugas et al., 2001); x itself where β·x > threshold.
+    """log(1 + e^(β·x))/β, element by element: a smooth ReLU (Dugas et al., 2001).
 
-    Input and output: (*).
+    Args:
+        beta: β; the larger, the closer to a ReLU. threshold: where β·x is above it, the result is x itself.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating.
     """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -306,13 +382,13 @@ class Softplus(Module):
 
 
 class GELU(Module):
-    """x·Φ(x), element by element, Φ the normal distribution (Hendrycks and Gimpel, 2016). Input and output: (*).
+    """x·Φ(x), element by element, Φ the distribution function of the normal distribution (Hendrycks and Gimpel, 2016).
 
     Args:
-        approximate: ``"none"``, or ``"tanh"`` for x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+        approximate: ``"none"``, or ``"tanh"`` for ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
 
-    Raises:
-        DTypeError (when called): ``approximate`` is neither.
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: ``approximate`` is something else, or the input is not floating.
 
     >>> from lepton import nn, tensor
     >>> nn.GELU()(tensor([-1.0, 0.0, 2.0]))
@@ -331,7 +407,13 @@ class GELU(Module):
 
 
 class SiLU(_InPlace):
-    """x·σ(x), element by element; also called swish (Elfwing et al., 2018). Input and output: (*).
+    """x·σ(x), element by element, also called swish (Elfwing et al., 2018).
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
 
     >>> from lepton import nn, tensor
     >>> nn.SiLU()(tensor([-1.0, 0.0, 2.0]))
@@ -343,14 +425,28 @@ class SiLU(_InPlace):
 
 
 class Mish(_InPlace):
-    """x·tanh(log(1 + eˣ)), element by element (Misra, 2019). Input and output: (*)."""
+    """x·tanh(log(1 + eˣ)), element by element (Misra, 2019).
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class ELU(_InPlace):
-    """x where x > 0, else alpha·(eˣ − 1), element by element (Clevert et al., 2016). Input and output: (*)."""
+    """x where x > 0, else α·(eˣ − 1), element by element (Clevert et al., 2016).
+
+    Args:
+        alpha: α; far below 0 the result is −α. inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -364,7 +460,15 @@ class ELU(_InPlace):
 
 
 class CELU(_InPlace):
-    """x where x > 0, else alpha·(e^(x/alpha) − 1), element by element (Barron, 2017). Input and output: (*)."""
+    """x where x > 0, else α·(e^(x/α) − 1), element by element: an ELU that is smooth for any α (Barron, 2017).
+
+    Args:
+        alpha: α; far below 0 the result is −α. inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: ValueRangeError: ``alpha`` is 0. DTypeError: the input is not floating. GradError: ``inplace``
+    on a leaf that needs a gradient.
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
@@ -378,9 +482,15 @@ class CELU(_InPlace):
 
 
 class SELU(_InPlace):
-    """s·x where x > 0, else s·α·(eˣ − 1) (Klambauer et al., 2017). Input and output: (*).
+    """s·x where x > 0, else s·α·(eˣ − 1), with the s and α that keep mean 0 and variance 1 (Klambauer et al., 2017).
 
-    α = 1.6733 and s = 1.0507 keep the mean 0 and the variance 1 from layer to layer.
+    s is 1.0507…, α is 1.6733…. Weights should begin normal with variance 1/fan_in.
+
+    Args:
+        inplace: write the result into the input.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: DTypeError: the input is not floating. GradError: ``inplace`` on a leaf that needs a gradient.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -388,26 +498,34 @@ class SELU(_InPlace):
 
 
 class Softsign(Module):
-    """x/(1 + |x|), element by element. Input and output: (*)."""
+    """x/(1 + abs x), element by element: from any number into (−1, 1), slower than tanh.
+
+    Input: (*), any shape, of any type but bool. Output: (*), floating.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softsign(input)
 
 
 class Tanhshrink(Module):
-    """x − tanh x, element by element. Input and output: (*)."""
+    """x − tanh x, element by element.
+
+    Input: (*), any shape, of any type but bool. Output: (*), floating.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanhshrink(input)
 
 
 class GLU(Module):
-    """a·σ(b), where a and b are the halves of the input along ``dim`` (Dauphin et al., 2017).
+    """a·σ(b), where a and b are the halves of the input along ``dim``: a gated linear unit (Dauphin et al., 2017).
 
-    Input: (*, 2·n, *); output: (*, n, *).
+    Args:
+        dim: the dimension that is halved.
 
-    Raises:
-        ShapeError (when called): the length along ``dim`` is odd.
+    Input: (*, 2·n, *), floating. Output: (*, n, *).
+    Raises when called: ShapeError: the length along ``dim`` is odd. IndexRangeError: there is no such dimension.
+    DTypeError: the input is not floating.
     """
 
     def __init__(self, dim: int = -1) -> None:
@@ -436,13 +554,16 @@ class _AlongDim(Module):
 
 
 class Softmax(_AlongDim):
-    """e^(xᵢ)/Σⱼ e^(xⱼ) along ``dim``: from scores to probabilities. Input and output: (*), floating.
+    """e^(xᵢ)/Σⱼ e^(xⱼ) along ``dim``: scores as probabilities, which add up to 1.
+
+    For a loss, take :class:`CrossEntropyLoss` of the scores themselves.
 
     Args:
-        dim: along which they sum to 1.
+        dim: the dimension of the classes. None chooses it by the input's dimensions (0 for 0, 1 or 3 of them, else 1),
+            with a warning.
 
-    Raises:
-        IndexRangeError (when called): there is no such dimension. UnsupportedDTypeError: the input is not floating.
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: IndexRangeError: there is no such dimension. DTypeError: the input is not floating.
 
     >>> from lepton import nn, tensor
     >>> nn.Softmax(dim=0)(tensor([0.0, 1.0, 1.0]))
@@ -454,9 +575,14 @@ class Softmax(_AlongDim):
 
 
 class LogSoftmax(_AlongDim):
-    """xᵢ − log Σⱼ e^(xⱼ) along ``dim``, without overflow: what :class:`NLLLoss` takes. Input and output: (*), floating.
+    """xᵢ − log Σⱼ e^(xⱼ) along ``dim``: scores as logarithms of probabilities, stable for any x.
 
-    Args and errors: as for :class:`Softmax`.
+    Args:
+        dim: the dimension of the classes. None chooses it by the input's dimensions (0 for 0, 1 or 3 of them, else 1),
+            with a warning.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: IndexRangeError: there is no such dimension. DTypeError: the input is not floating.
 
     >>> from lepton import nn, tensor
     >>> nn.LogSoftmax(dim=0)(tensor([0.0, 1.0, 1.0]))
@@ -468,17 +594,25 @@ class LogSoftmax(_AlongDim):
 
 
 class Softmin(_AlongDim):
-    """softmax(−x) along ``dim``. Input and output: (*), floating."""
+    """e^(−xᵢ)/Σⱼ e^(−xⱼ) along ``dim``: the smallest has the highest probability.
+
+    Args:
+        dim: the dimension of the classes. None chooses it by the input's dimensions (0 for 0, 1 or 3 of them, else 1),
+            with a warning.
+
+    Input: (*), any shape, floating. Output: (*).
+    Raises when called: IndexRangeError: there is no such dimension. DTypeError: the input is not floating.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmin(input, self.dim)
 
 
 class Softmax2d(Module):
-    """Softmax over the channels at each place of (N, C, H, W) or (C, H, W).
+    """e^(x_c)/Σ_k e^(x_k) over the channels at each place of an image.
 
-    Raises:
-        ArgumentError (when called): the input has other dimensions.
+    Input: (N, C, H, W) or (C, H, W), floating. Output: of the same shape.
+    Raises when called: ArgumentError: the input has other dimensions.
     """
 
     def forward(self, input: Tensor) -> Tensor:

@@ -33,13 +33,18 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     the cluster a tail, a linear map through fewer features, says which. log p(y) = log p_head(y), or
     log p_head(cluster) + log p_tail(y | cluster) (Grave et al., *Efficient softmax approximation for GPUs*, 2017).
 
-    Input: (N, in_features) and the classes (N), or (in_features) and (); frequent classes have the small numbers.
-
     Args:
         in_features, n_classes: the number of features and of classes.
         cutoffs: the first class of each cluster: integers between 1 and n_classes − 1, increasing.
         div_value: the tail of the i-th cluster, from 1 on, has in_features / div_valueⁱ features.
         head_bias: whether the head has a bias.
+
+    Input: (N, in_features) and the classes (N), or (in_features) and (); frequent classes have the small numbers.
+    Output: a pair ``output``, the log-probability of each sample's class, (N) or (), and ``loss``, minus their mean,
+    ().
+
+    Parameters: ``head.weight`` (cutoffs[0] + clusters, in_features), and for each cluster two matrices in ``tail``;
+    they begin as a :class:`Linear`'s.
 
     Raises:
         ArgumentError: ``cutoffs`` are none of those. ShapeError (when called): the shapes do not fit together.

@@ -23,8 +23,8 @@ class NonDynamicallyQuantizableLinear(Linear):
 class MultiheadAttention(Module):
     """concat(head₁, …, headₕ)·W_oᵀ + b_o with headᵢ = attention(q·W_qᵢᵀ, k·W_kᵢᵀ, v·W_vᵢᵀ).
 
-    From Vaswani et al., *Attention Is All You Need*, 2017. W_q, W_k and W_v begin uniform (Xavier; one above the other
-    as ``in_proj_weight``, or apart if ``kdim`` or ``vdim`` differ from ``embed_dim``), biases with 0.
+    attention(q, k, v) = softmax(q·kᵀ/√(E/h))·v: each query gets a mean of the values, weighted by how well their keys
+    fit (Vaswani et al., *Attention Is All You Need*, 2017).
 
     Args:
         embed_dim: E, the width of queries and of the result.
@@ -36,9 +36,24 @@ class MultiheadAttention(Module):
         kdim, vdim: the widths of keys and values, by default E.
         batch_first: (N, L, E) in place of (L, N, E).
 
+    Input: queries (L, N, E), keys (S, N, kdim) and values (S, N, vdim), without N for one sample; masks as ``forward``
+    tells. Output: (L, N, E), and the weights, (N, L, S), or None.
+
+    Parameters: ``in_proj_weight`` (3·E, E), W_q, W_k and W_v one above the other, or apart (E, E), (E, kdim), (E, vdim)
+    if ``kdim`` or ``vdim`` differ from E; they begin uniform (Xavier). ``in_proj_bias`` (3·E) and ``out_proj.bias`` (E)
+    begin with 0, ``out_proj.weight`` (E, E) as a :class:`~lepton.nn.Linear`'s, ``bias_k`` and ``bias_v`` (1, 1, E),
+    with ``add_bias_kv``, normal (Xavier).
+
     Raises:
         ArgumentError: ``embed_dim`` or ``num_heads`` is not positive. ContractError: h does not divide E; when called:
-            shapes that do not fit.
+            shapes that do not fit. ShapeError (when called): a mask that does not fit.
+
+    >>> from lepton import nn, ones
+    >>> layer = nn.MultiheadAttention(embed_dim=8, num_heads=2, batch_first=True)
+    >>> x = ones(4, 5, 8)
+    >>> out, weights = layer(x, x, x)
+    >>> out.shape, weights.shape
+    (lepton.Size([4, 5, 8]), lepton.Size([4, 5, 5]))
     """
 
     in_proj_weight: Parameter | None

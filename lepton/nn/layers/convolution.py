@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.nn import functional as F
-from lepton.nn import init
-from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, repeated, reset_bias
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, repeated, reset_weight_and_bias
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -56,17 +54,12 @@ class _Convolution(Module):
         self.padding_mode = padding_mode
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = new_parameter((first, second // groups, *self.kernel_size), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_channels,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_channels,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        if self.weight._data.size:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        reset_bias(self.weight, self.bias)
+        reset_weight_and_bias(self.weight, self.bias)
 
     def extra_repr(self) -> str:
         nothing = (0,) * self.dims
@@ -157,14 +150,32 @@ def _check_padding(padding: Any, padding_mode: str, stride: Any, dims: int) -> N
 
 
 class Conv1d(_ConvNd):
-    """Kernels that slide along a line; the formula of :class:`Conv2d` with one dimension.
+    """Cross-correlation: y[o, p] = b[o] + Σ over c, k of weight[o, c, k]·x[c, p·stride + k·dilation − padding].
 
-    - input: (N, in_channels, L), or (in_channels, L) for one sample
-    - output: (N, out_channels, L′), L′ = ⌊(L + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1
-    - weight: (out_channels, in_channels/groups, kernel_size), bias: (out_channels); both begin uniform over ±1/√fan_in,
-      fan_in = in_channels/groups · kernel_size
+    For each of ``out_channels`` a kernel is moved along the input (LeCun et al., 1989, in two dimensions).
 
-    Args and errors: as for :class:`Conv2d`, each length one number.
+    Args:
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: K, the kernel's length. stride: from one place of the kernel to the next.
+        padding: how many elements are put at both ends, or ``"valid"`` (none), or ``"same"`` (L′ = L; stride 1 only).
+        dilation: from one element of the kernel to the next.
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether b is added.
+        padding_mode: what is put at the ends: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+
+    Input: (N, C, L), or (C, L) for one sample. Output: (N, O, L′) or (O, L′) with
+    L′ = ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1.
+
+    Parameters: ``weight`` (O, C/groups, K) and ``bias`` (O); both begin uniform over ±1/√(C/groups·K).
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, an unknown padding or padding mode, or ``"same"``
+            with strides. ShapeError (when called): an input of other channels or dimensions, or shorter than the
+            kernel. DTypeError (when called): an input of another type than the weight.
+
+    >>> from lepton import nn, ones
+    >>> nn.Conv1d(2, 4, kernel_size=3, padding=1)(ones(8, 2, 10)).shape
+    lepton.Size([8, 4, 10])
     """
 
     dims = 1
@@ -172,36 +183,40 @@ class Conv1d(_ConvNd):
 
 
 class Conv2d(_ConvNd):
-    """Kernels that slide over images and find the same pattern wherever it is (LeCun et al., 1989).
+    """Cross-correlation of images: for each of ``out_channels`` a kernel is moved over height and width.
 
-    z[n, o, y, x] = b[o] + Σ over c, i, j of w[o, c, i, j] · input[n, c, y·stride + i·dilation, x·stride + j·dilation],
-    which is cross-correlation, on the input with ``padding`` around it.
-
-    - input: (N, in_channels, H, W), or (in_channels, H, W) for one image
-    - output: (N, out_channels, H′, W′), H′ = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1, W′ likewise
-    - weight w: (out_channels, in_channels/groups, kernel_size, kernel_size), bias b: (out_channels); both begin uniform
-      over ±1/√fan_in, fan_in = in_channels/groups · kernel_size²
+    y[o, p] = b[o] + Σ over c, k of weight[o, c, k]·x[c, p·stride + k·dilation − padding] with pairs p and k (LeCun et
+    al., 1989).
 
     Args:
-        in_channels, out_channels: of the input and of the result.
-        kernel_size, stride, padding, dilation: one number for both dimensions, or (height, width). ``padding`` may
-            also be ``"valid"`` (none) or ``"same"`` (the result is as large as the input; stride 1 only).
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: (KH, KW), the kernel's height and width. stride: from one place of the kernel to the next.
+        padding: how many elements are put on both sides, or ``"valid"`` (none), or ``"same"`` (the result has the
+            input's height and width; stride 1 only).
+        dilation: from one element of the kernel to the next. Like the three before, one int or (height, width).
         groups: input and output channels are cut into that many groups which see only each other.
-        bias: whether there is one.
-        padding_mode: what is put around the input: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+        bias: whether b is added.
+        padding_mode: what is put around: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+
+    Input: (N, C, H, W), or (C, H, W) for one image. Output: (N, O, H′, W′) or (O, H′, W′) with
+    H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1, and W′ likewise.
+
+    Parameters: ``weight`` (O, C/groups, KH, KW) and ``bias`` (O); both begin uniform over ±1/√(C/groups·KH·KW).
 
     Raises:
         ArgumentError: channels that are no multiple of ``groups``, an unknown padding or padding mode, or ``"same"``
-            with strides. ShapeError (when called): an input of other channels or dimensions, or smaller than a kernel.
-            DTypeError (when called): an input of another type than the weight's.
+            with strides. ShapeError (when called): an input of other channels or dimensions, or smaller than the
+            kernel. DTypeError (when called): an input of another type than the weight.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.Conv2d(3, 8, kernel_size=3, padding=1)(lepton.ones(2, 3, 28, 28)).shape
-    lepton.Size([2, 8, 28, 28])
+    >>> from lepton import arange, nn, ones
+    >>> layer = nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)
+    >>> layer(ones(4, 3, 32, 32)).shape
+    lepton.Size([4, 8, 16, 16])
+    >>> layer.weight.shape
+    lepton.Size([8, 3, 3, 3])
     >>> sums = nn.Conv2d(1, 1, kernel_size=2, bias=False)
     >>> _ = nn.init.ones_(sums.weight)
-    >>> sums(lepton.arange(9.0).reshape(1, 1, 3, 3)).tolist()
+    >>> sums(arange(9.0).reshape(1, 1, 3, 3)).tolist()
     [[[[8.0, 12.0], [20.0, 24.0]]]]
     """
 
@@ -210,10 +225,33 @@ class Conv2d(_ConvNd):
 
 
 class Conv3d(_ConvNd):
-    """Kernels that slide through a space; the formula of :class:`Conv2d` with three dimensions.
+    """Cross-correlation of volumes: for each of ``out_channels`` a kernel is moved through depth, height and width.
 
-    Input: (N, in_channels, D, H, W), or without N; output: (N, out_channels, D′, H′, W′), each length as in
-    :class:`Conv2d`. Arguments and errors are those of :class:`Conv2d`, lengths one number or (depth, height, width).
+    y[o, p] = b[o] + Σ over c, k of weight[o, c, k]·x[c, p·stride + k·dilation − padding] with triples p and k.
+
+    Args:
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: (KD, KH, KW), the kernel's lengths. stride: from one place of the kernel to the next.
+        padding: how many elements are put on both sides, or ``"valid"`` (none), or ``"same"`` (the result has the
+            input's lengths; stride 1 only).
+        dilation: from one element of the kernel to the next. Like the three before, one int or (depth, height, width).
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether b is added.
+        padding_mode: what is put around: ``"zeros"``, ``"reflect"``, ``"replicate"`` or ``"circular"``.
+
+    Input: (N, C, D, H, W), or (C, D, H, W) for one sample. Output: (N, O, D′, H′, W′) or (O, D′, H′, W′) with
+    D′ = ⌊(D + 2·padding − dilation·(KD − 1) − 1)/stride⌋ + 1, and H′ and W′ likewise.
+
+    Parameters: ``weight`` (O, C/groups, KD, KH, KW) and ``bias`` (O); both begin uniform over ±1/√(C/groups·KD·KH·KW).
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, an unknown padding or padding mode, or ``"same"``
+            with strides. ShapeError (when called): an input of other channels or dimensions, or smaller than the
+            kernel. DTypeError (when called): an input of another type than the weight.
+
+    >>> from lepton import nn, ones
+    >>> nn.Conv3d(1, 2, kernel_size=(1, 3, 3))(ones(1, 4, 6, 6)).shape
+    lepton.Size([2, 4, 4, 4])
     """
 
     dims = 3
@@ -294,10 +332,30 @@ class _ConvTransposeNd(_Convolution):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """The transpose of :class:`Conv1d`: (N, in_channels, L) → (N, out_channels, L′), longer by the stride.
+    """The transpose of a convolution: each element adds its multiple of the kernel to a longer sequence.
 
-    L′ as in :class:`ConvTranspose2d`, whose arguments and errors these are. The weight has the shape
-    (in_channels, out_channels/groups, kernel_size).
+    y[o, q] = b[o] + Σ x[c, p]·weight[c, o, k] over all c, p, k where p·stride + k·dilation − padding = q. As a linear
+    map it is the transpose of :class:`Conv1d` with the same settings, that is, its gradient (Zeiler et al., 2010).
+
+    Args:
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: K, the kernel's length. stride: from one place of the kernel to the next, in the result.
+        padding: how many elements are cut off at both ends of the result.
+        output_padding: elements added at its end, to choose among the lengths that the stride allows.
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether b is added. dilation: from one element of the kernel to the next.
+        padding_mode: must be ``"zeros"``.
+
+    Input: (N, C, L), or (C, L); and ``output_size``, if wanted, in place of ``output_padding``. Output: (N, O, L′) or
+    (O, L′) with L′ = (L − 1)·stride − 2·padding + dilation·(K − 1) + output_padding + 1.
+
+    Parameters: ``weight`` (C, O/groups, K) and ``bias`` (O); both begin uniform over ±1/√(O/groups·K).
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, another padding mode; when called: an
+            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions, or
+            ``output_padding`` as large as stride and dilation. DTypeError (when called): an input of another type than
+            the weight.
     """
 
     dims = 1
@@ -305,28 +363,40 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """The transpose of :class:`Conv2d` as a linear map: each element of the input writes a kernel into the output.
+    """The transpose of an image's convolution: each pixel adds its multiple of the kernel to a larger image.
 
-    It is what a convolution's gradient does to its input, and enlarges by ``stride`` (Zeiler et al., 2010).
-
-    - input: (N, in_channels, H, W), or (in_channels, H, W)
-    - output: (N, out_channels, H′, W′), H′ = (H − 1)·stride − 2·padding + dilation·(kernel_size − 1) + 1 +
-      output_padding, W′ likewise
-    - weight: (in_channels, out_channels/groups, kernel_size, kernel_size), bias: (out_channels); both begin as in
-      :class:`Conv2d`
+    y[o, q] = b[o] + Σ x[c, p]·weight[c, o, k] over all c, p, k where p·stride + k·dilation − padding = q, with places
+    p, q and offsets k as pairs. As a linear map it is the transpose of :class:`Conv2d` with the same settings, that is,
+    its gradient (Zeiler et al., 2010).
 
     Args:
-        output_padding: rows and columns added at one end, to choose among the sizes that the stride allows.
-        other arguments: as for :class:`Conv2d`; the only padding mode is ``"zeros"``.
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: (KH, KW), the kernel's height and width. stride: from one place to the next, in the result.
+        padding: how many elements are cut off on all sides of the result.
+        output_padding: rows and columns added at its end, to choose among the sizes that the stride allows.
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether b is added.
+        dilation: from one element of the kernel to the next. Sizes, strides and pads: one int or (height, width).
+        padding_mode: must be ``"zeros"``.
+
+    Input: (N, C, H, W), or (C, H, W); and ``output_size``, if wanted, in place of ``output_padding``. Output:
+    (N, O, H′, W′) or (O, H′, W′) with H′ = (H − 1)·stride − 2·padding + dilation·(KH − 1) + output_padding + 1, and W′
+    likewise.
+
+    Parameters: ``weight`` (C, O/groups, KH, KW) and ``bias`` (O); both begin uniform over ±1/√(O/groups·KH·KW).
 
     Raises:
-        ArgumentError: channels that are no multiple of ``groups``, another padding mode, or (when called) an
-            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions.
+        ArgumentError: channels that are no multiple of ``groups``, another padding mode; when called: an
+            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions, or
+            ``output_padding`` as large as stride and dilation. DTypeError (when called): an input of another type than
+            the weight.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.ConvTranspose2d(8, 3, kernel_size=2, stride=2)(lepton.ones(1, 8, 14, 14)).shape
-    lepton.Size([1, 3, 28, 28])
+    >>> from lepton import nn, ones
+    >>> layer = nn.ConvTranspose2d(8, 3, kernel_size=3, stride=2, padding=1)
+    >>> layer(ones(4, 8, 16, 16)).shape
+    lepton.Size([4, 3, 31, 31])
+    >>> layer(ones(4, 8, 16, 16), output_size=(32, 32)).shape
+    lepton.Size([4, 3, 32, 32])
     """
 
     dims = 2
@@ -334,9 +404,33 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """The transpose of :class:`Conv3d`: (N, in_channels, D, H, W) → (N, out_channels, D′, H′, W′).
+    """The transpose of a volume's convolution: each element adds its multiple of the kernel to a larger volume.
 
-    Lengths, arguments and errors are as for :class:`ConvTranspose2d`.
+    y[o, q] = b[o] + Σ x[c, p]·weight[c, o, k] over all c, p, k where p·stride + k·dilation − padding = q, with places
+    p, q and offsets k as triples. As a linear map it is the transpose of :class:`Conv3d` with the same settings.
+
+    Args:
+        in_channels, out_channels: C and O, of the input and of the result.
+        kernel_size: (KD, KH, KW), the kernel's lengths. stride: from one place to the next, in the result.
+        padding: how many elements are cut off on all sides of the result.
+        output_padding: elements added at its end, to choose among the sizes that the stride allows.
+        groups: input and output channels are cut into that many groups which see only each other.
+        bias: whether b is added.
+        dilation: from one element of the kernel to the next. Sizes, strides and pads: one int or (depth, height,
+            width).
+        padding_mode: must be ``"zeros"``.
+
+    Input: (N, C, D, H, W), or (C, D, H, W); and ``output_size``, if wanted, in place of ``output_padding``. Output:
+    (N, O, D′, H′, W′) or (O, D′, H′, W′) with D′ = (D − 1)·stride − 2·padding + dilation·(KD − 1) + output_padding + 1,
+    and H′ and W′ likewise.
+
+    Parameters: ``weight`` (C, O/groups, KD, KH, KW) and ``bias`` (O); both begin uniform over ±1/√(O/groups·KD·KH·KW).
+
+    Raises:
+        ArgumentError: channels that are no multiple of ``groups``, another padding mode; when called: an
+            ``output_size`` that cannot be. ShapeError (when called): an input of other channels or dimensions, or
+            ``output_padding`` as large as stride and dilation. DTypeError (when called): an input of another type than
+            the weight.
     """
 
     dims = 3

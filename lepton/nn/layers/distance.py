@@ -10,7 +10,17 @@ __all__ = ["CosineSimilarity", "PairwiseDistance"]
 
 
 class CosineSimilarity(Module):
-    """The cosine of two vectors along ``dim``; see :func:`lepton.cosine_similarity`."""
+    """x₁·x₂/(max(‖x₁‖, ε)·max(‖x₂‖, ε)): the cosine of the angle between two vectors along ``dim``.
+
+    Args:
+        dim: the dimension along which the vectors lie. eps: ε, the least norm.
+
+    Input: x₁ and x₂, floating, of shapes that broadcast, (*, D, *). Output: that shape without ``dim``.
+
+    Raises:
+        ShapeError (when called): the shapes do not broadcast. IndexRangeError (when called): there is no such
+            dimension. DTypeError (when called): both inputs are integers.
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
@@ -22,7 +32,17 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """‖x₁ − x₂ + ε‖ₚ over the last dimension; see :func:`lepton.nn.functional.pairwise_distance`."""
+    """‖x₁ − x₂ + ε‖ₚ over the last dimension.
+
+    Args:
+        p: the norm's order, also inf or negative. eps: ε, added to each difference, so that none is 0.
+        keepdim: keep the last dimension with length 1.
+
+    Input: x₁ and x₂, of shapes that broadcast, (N, D) or (D). Output: (N) or (), with ``keepdim`` (N, 1) or (1).
+
+    Raises:
+        ShapeError (when called): the shapes do not broadcast.
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

@@ -26,20 +26,21 @@ class _DropoutNd(Module):
 class Dropout(_DropoutNd):
     """In training, each element is 0 with probability p and x/(1 − p) otherwise (Srivastava et al., 2014).
 
-    So the expectation of each stays what it was. In evaluation it is the identity. Input and output: (*).
+    The mean stays what it was. In evaluation the input passes unchanged.
 
     Args:
         p: in [0, 1]. inplace: write the result into the input.
 
-    Raises:
-        ArgumentError: ``p`` is outside [0, 1].
+    Input: (*), any shape. Output: (*).
 
-    >>> import lepton
-    >>> from lepton import nn
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. GradError (when called): ``inplace`` on a leaf that needs a gradient.
+
+    >>> from lepton import nn, ones
     >>> layer = nn.Dropout(0.5)
-    >>> sorted(set(layer(lepton.ones(1000)).tolist()))
-    [0.0, 2.0]
-    >>> layer.eval()(lepton.ones(3))
+    >>> layer(ones(1000)).unique()
+    tensor([0., 2.])
+    >>> layer.eval()(ones(3))
     tensor([1., 1., 1.])
     """
 
@@ -49,7 +50,19 @@ class Dropout(_DropoutNd):
 
 
 class Dropout1d(_DropoutNd):
-    """:class:`Dropout` of whole channels of (N, C, L) or (C, L)."""
+    """In training, each channel of each sample is 0 with probability p and x/(1 − p) otherwise (Tompson et al., 2015).
+
+    Neighbouring elements are alike, so that single ones, as :class:`Dropout` has them, would hardly be missed.
+
+    Args:
+        p: in [0, 1]. inplace: write the result into the input.
+
+    Input: (N, C, L) or (C, L). Output: of the same shape.
+
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. ShapeError (when called): an input of other dimensions. GradError (when
+            called): ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with channels dropped."""
@@ -57,7 +70,18 @@ class Dropout1d(_DropoutNd):
 
 
 class Dropout2d(_DropoutNd):
-    """:class:`Dropout` of whole channels of (N, C, H, W)."""
+    """In training, each channel of each image is 0 with probability p and x/(1 − p) otherwise (Tompson et al., 2015).
+
+    Neighbouring pixels are alike, so that single ones, as :class:`Dropout` has them, would hardly be missed.
+
+    Args:
+        p: in [0, 1]. inplace: write the result into the input.
+
+    Input: (N, C, H, W); (N, C, L) too, with a warning. Output: of the same shape.
+
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. GradError (when called): ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with channels dropped."""
@@ -65,7 +89,16 @@ class Dropout2d(_DropoutNd):
 
 
 class Dropout3d(_DropoutNd):
-    """:class:`Dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """In training, each channel of each volume is 0 with probability p and x/(1 − p) otherwise (Tompson et al., 2015).
+
+    Args:
+        p: in [0, 1]. inplace: write the result into the input.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: of the same shape.
+
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. GradError (when called): ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with channels dropped."""
@@ -73,7 +106,18 @@ class Dropout3d(_DropoutNd):
 
 
 class AlphaDropout(_DropoutNd):
-    """Dropout for SELU networks, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """Dropout for SELU networks: in training, each element is α′ = −1.7581… with probability p, SELU's lower limit.
+
+    The result is scaled and moved, a·x + b, so that mean 0 and variance 1 stay (Klambauer et al., 2017).
+
+    Args:
+        p: in [0, 1]. inplace: write the result into the input.
+
+    Input: (*), any shape. Output: (*).
+
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. GradError (when called): ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with elements set to SELU's lower limit, rescaled."""
@@ -81,7 +125,19 @@ class AlphaDropout(_DropoutNd):
 
 
 class FeatureAlphaDropout(_DropoutNd):
-    """:class:`AlphaDropout` of whole channels of (N, C, …)."""
+    """Dropout for SELU networks: in training, each channel is α′ = −1.7581… with probability p, SELU's lower limit.
+
+    The result is scaled and moved, a·x + b, so that mean 0 and variance 1 stay (Klambauer et al., 2017).
+
+    Args:
+        p: in [0, 1]. inplace: write the result into the input.
+
+    Input: (N, C, …). Output: of the same shape.
+
+    Raises:
+        ArgumentError: ``p`` is outside [0, 1]. ShapeError (when called in training): the input has fewer than two
+            dimensions. GradError (when called): ``inplace`` on a leaf that needs a gradient.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with channels set to SELU's lower limit, rescaled."""

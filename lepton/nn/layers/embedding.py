@@ -40,23 +40,33 @@ def _size_of(embeddings: Tensor) -> tuple[int, int]:
 
 
 class Embedding(Module):
-    """A table of vectors looked up by index: indices (*) → (*, embedding_dim).
-
-    The weight, (num_embeddings, embedding_dim), begins with standard normal numbers.
+    """z[…] = weight[input[…]]: a table of vectors looked up by index, such as one vector for each word.
 
     Args:
-        num_embeddings, embedding_dim: the number of vectors and their length.
+        num_embeddings, embedding_dim: V and D, the number of vectors and their length.
         padding_idx: a row that begins as 0 and gets no gradient; a negative one counts from the end.
-        max_norm, norm_type, scale_grad_by_freq, sparse: as for :func:`lepton.nn.functional.embedding`.
+        max_norm: rows that are looked up and have a larger norm are first scaled down to it, in the table itself.
+        norm_type: the p of that norm.
+        scale_grad_by_freq: divide a row's gradient by the number of times that it was looked up.
+        sparse: must be False: every gradient is dense.
+
+    Input: indices, int64 or int32, (*). Output: (*, D).
+
+    Parameters: ``weight``, (V, D); begins with standard normal numbers, the padding row with 0. A table that there is
+    already is taken over by :meth:`from_pretrained`.
 
     Raises:
         ContractError: ``padding_idx`` is no row. IndexRangeError (when called): an index is no row. DTypeError (when
-            called): the indices are neither int64 nor int32.
+            called): the indices are no integers. ArgumentError (when called): ``sparse`` is asked for.
 
     >>> from lepton import nn, tensor
-    >>> table = nn.Embedding(10, 4, padding_idx=0)
-    >>> table(tensor([[1, 2, 0]])).shape, table.weight[0].tolist()
-    (lepton.Size([1, 3, 4]), [0.0, 0.0, 0.0, 0.0])
+    >>> layer = nn.Embedding.from_pretrained(tensor([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]]))
+    >>> layer(tensor([2, 1, 2]))
+    tensor([[3., 4.],
+            [1., 2.],
+            [3., 4.]])
+    >>> nn.Embedding(10, 4, padding_idx=0).weight[0].tolist()
+    [0.0, 0.0, 0.0, 0.0]
     """
 
     weight: Parameter
@@ -146,18 +156,29 @@ class Embedding(Module):
 
 
 class EmbeddingBag(Module):
-    """Sums, means or maxima of bags of vectors of a table: indices (B, n), or (L) with offsets → (B, embedding_dim).
+    """Σ, mean or maximum over the vectors of each bag: z_b = Σ w_i·weight[input_i] over the indices i of bag b.
 
-    The weight, (num_embeddings, embedding_dim), begins with standard normal numbers.
+    It gives what :class:`Embedding` and a reduction give, for bags of different lengths too.
 
     Args:
-        num_embeddings, embedding_dim: the number of vectors and their length.
+        num_embeddings, embedding_dim: V and D, the number of vectors and their length.
+        max_norm: rows that are looked up and have a larger norm are first scaled down to it, in the table itself.
+        norm_type: the p of that norm.
+        scale_grad_by_freq: divide a row's gradient by the number of times that it was looked up; not for maxima.
+        mode: ``"sum"``, ``"mean"`` or ``"max"`` (of each column).
+        sparse: must be False: every gradient is dense.
+        include_last_offset: the last offset says where the last bag ends, instead of where another begins.
         padding_idx: a row that begins as 0 and is left out of all bags; a negative one counts from the end.
-        max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset: as for
-            :func:`lepton.nn.functional.embedding_bag`.
+
+    Input: indices, int64 or int32, (B, n) for B bags of n, or (L) with the offsets (B) at which the bags begin; and w,
+    of the indices' shape, for sums only. Output: (B, D); 0 for empty bags.
+
+    Parameters: ``weight``, (V, D); begins with standard normal numbers, the padding row with 0.
 
     Raises:
-        ContractError: ``padding_idx`` is no row. PlaceError (when called): an index is no row.
+        ContractError: ``padding_idx`` is no row. When called: PlaceError: an index is no row. ArgumentError: shapes,
+            ``mode``, or what is asked for do not fit together. ValueRangeError: offsets out of range. DTypeError: the
+            indices are no integers. UnsupportedError: w for another mode than sum.
     """
 
     weight: Parameter

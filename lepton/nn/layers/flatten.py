@@ -12,13 +12,18 @@ __all__ = ["Flatten", "Unflatten"]
 class Flatten(Module):
     """The dimensions from ``start_dim`` to ``end_dim`` made one: (N, C, H, W) → (N, C·H·W).
 
-    Raises:
-        IndexRangeError (when called): there are no such dimensions. ShapeError (when called): the end comes first.
+    Args:
+        start_dim, end_dim: the first and the last of them; negative ones count from the end. A batch keeps dimension 0.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.Flatten()(lepton.ones(2, 3, 4)).shape
-    lepton.Size([2, 12])
+    Input: (*, d₁, …, dₖ, *). Output: (*, d₁⋯dₖ, *).
+
+    Raises:
+        IndexRangeError (when called): there is no such dimension. ShapeError (when called): ``start_dim`` comes after
+            ``end_dim``.
+
+    >>> from lepton import nn, ones
+    >>> nn.Flatten()(ones(2, 3, 4, 5)).shape
+    lepton.Size([2, 60])
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -37,10 +42,13 @@ class Unflatten(Module):
     """One dimension made several: the inverse of :class:`Flatten`.
 
     Args:
-        dim: the dimension. unflattened_size: the lengths that it becomes; one of them may be −1.
+        dim: the dimension. unflattened_size: the lengths that it becomes, a tuple; one of them may be −1.
+
+    Input: (*, d, *) with d at ``dim``. Output: (*, *unflattened_size, *).
 
     Raises:
-        ArgumentTypeError: ``unflattened_size`` is no tuple of ints.
+        ArgumentTypeError: ``unflattened_size`` is no tuple of ints. ShapeError (when called): the lengths do not
+            multiply up to d. IndexRangeError (when called): there is no such dimension.
     """
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...] | list[int]) -> None:

@@ -9,7 +9,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.errors import ArgumentError
 from lepton.nn import functional as F
 from lepton.nn import init
-from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_bias
+from lepton.nn.layers._parameters import DeviceLike, DType, new_parameter, reset_weight_and_bias
 from lepton.nn.module import Module
 from lepton.nn.parameter import Parameter
 
@@ -17,7 +17,11 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """z = x, to stand where a layer could. Takes any arguments and ignores them. Input and output: anything.
+    """z = x: the input itself, for the place of a layer that is not wanted.
+
+    Takes any arguments and ignores them.
+
+    Input: anything. Output: the same object.
 
     >>> from lepton import nn, tensor
     >>> nn.Identity(54, unused=True)(tensor([1.0]))
@@ -33,25 +37,30 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """z = x·Wᵀ + b on the last dimension: (*, in_features) → (*, out_features).
-
-    W has the shape (out_features, in_features), b (out_features); both begin uniform over ±1/√in_features.
+    """z = x·Wᵀ + b: a linear map of the last dimension.
 
     Args:
-        in_features, out_features: the last dimension of the input and of the result. bias: whether there is a b.
+        in_features: the length of that dimension. out_features: its length in the result.
+        bias: whether b is added.
+
+    Input: x, (*, in_features). Output: (*, out_features).
+
+    Parameters: ``weight`` W, (out_features, in_features), and ``bias`` b, (out_features); both begin uniform over
+    ±1/√in_features.
 
     Raises:
-        ShapeError (when called): the input's last dimension is not ``in_features``. DTypeError (when called): the input
-            is of another type than W.
+        ShapeError: a length is negative; when called: the input's last dimension is not ``in_features``. DTypeError
+            (when called): the input has another type than the weight.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> layer = nn.Linear(3, 2)
-    >>> layer(lepton.ones(5, 3)).shape
-    lepton.Size([5, 2])
-    >>> layer(lepton.ones(2, 5))
+    >>> from lepton import nn, ones
+    >>> layer = nn.Linear(4, 3)
+    >>> layer(ones(2, 4)).shape
+    lepton.Size([2, 3])
+    >>> [(name, list(each.shape)) for name, each in layer.named_parameters()]
+    [('weight', [3, 4]), ('bias', [3])]
+    >>> layer(ones(4, 2))
     Traceback (most recent call last):
-    lepton.errors.ShapeError: mat1 and mat2 shapes cannot be multiplied (2x5 and 3x2) [in Linear(in_features=3, ...)]
+    lepton.errors.ShapeError: mat1 and mat2 shapes cannot be multiplied (4x2 and 4x3) [in Linear(in_features=4, ...)]
     """
 
     in_features: int
@@ -65,17 +74,12 @@ class Linear(Module):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = new_parameter((out_features, in_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
-        if self.weight._data.size:
-            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        reset_bias(self.weight, self.bias)
+        reset_weight_and_bias(self.weight, self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """x·Wᵀ + b."""
@@ -86,12 +90,19 @@ class Linear(Module):
 
 
 class Bilinear(Module):
-    """z_k = Σᵢⱼ xᵢ·W_kij·yⱼ + b_k: (*, in1_features), (*, in2_features) → (*, out_features).
+    """z_k = Σᵢⱼ xᵢ·W_kij·yⱼ + b_k: for each k a bilinear form of two inputs.
 
-    W has the shape (out_features, in1_features, in2_features); it and b begin uniform over ±1/√in1_features.
+    Args:
+        in1_features, in2_features: the lengths of x and y. out_features: how many forms there are.
+        bias: whether b is added.
+
+    Input: x, (*, in1_features), and y, (*, in2_features). Output: (*, out_features).
+
+    Parameters: ``weight`` W, (out_features, in1_features, in2_features), and ``bias`` b, (out_features); both begin
+    uniform over ±1/√in1_features.
 
     Raises:
-        ArgumentError: ``in1_features`` is not positive. ShapeError (when called): the shapes do not fit.
+        ArgumentError: ``in1_features`` is not positive. ShapeError (when called): the shapes do not fit together.
     """
 
     weight: Parameter
@@ -111,10 +122,7 @@ class Bilinear(Module):
             raise ArgumentError(f"in1_features must be > 0, but got {in1_features}")
         self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
         self.weight = new_parameter((out_features, in1_features, in2_features), device, dtype)
-        if bias:
-            self.bias = new_parameter((out_features,), device, dtype)
-        else:
-            self.register_parameter("bias", None)
+        self.register_parameter("bias", new_parameter((out_features,), device, dtype) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from lepton.autograd.tensor import Tensor
-from lepton.errors import ArgumentError, ArgumentTypeError
+from lepton.errors import ArgumentTypeError
 from lepton.nn import functional as F
 from lepton.nn.functional._reduction import legacy_reduction
-from lepton.nn.layers.distance import PairwiseDistance
 from lepton.nn.module import Module
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
-    "CosineEmbeddingLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
-    "HingeEmbeddingLoss",
     "HuberLoss",
     "KLDivLoss",
     "L1Loss",
     "MSELoss",
-    "MarginRankingLoss",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
     "NLLLoss",
     "PoissonNLLLoss",
     "SmoothL1Loss",
-    "SoftMarginLoss",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
 ]
 
 
@@ -63,20 +53,20 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(1/n) Σ (xᵢ − yᵢ)², the mean squared error; ∂L/∂xᵢ = 2·(xᵢ − yᵢ)/n.
-
-    Input and target: (*), floating; they are broadcast, with a warning. Output: (), or (*) with ``reduction="none"``.
+    """(1/n) Σ (xᵢ − yᵢ)²: the mean squared error; ∂L/∂xᵢ = 2·(xᵢ − yᵢ)/n.
 
     Args:
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: x and y, (*) each, floating (other shapes are broadcast, with a warning). Output: (), or (*) for ``"none"``.
 
     Raises:
-        ShapeError (when called): the shapes do not broadcast. ArgumentError: another ``reduction``.
+        When called: ArgumentError: there is no such reduction. DTypeError: the inputs are not floating.
 
     >>> from lepton import nn, tensor
-    >>> nn.MSELoss()(tensor([1.0, 2.0]), tensor([0.0, 0.0]))
-    tensor(2.5000)
+    >>> nn.MSELoss()(tensor([1.0, 2.0]), tensor([0.0, 5.0]))
+    tensor(5.)
     """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -85,7 +75,16 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """(1/n) Σ |xᵢ − yᵢ|, the mean absolute error; shapes, arguments and errors are as for :class:`MSELoss`.
+    """(1/n) Σ |xᵢ − yᵢ|: the mean absolute error.
+
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: x and y, (*) each (other shapes are broadcast, with a warning). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        ArgumentError (when called): there is no such reduction.
 
     >>> from lepton import nn, tensor
     >>> nn.L1Loss()(tensor([1.0, -2.0]), tensor([0.0, 0.0]))
@@ -98,9 +97,17 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """With d = x − y: d²/(2·beta) where |d| < beta, |d| − beta/2 elsewhere (Girshick, 2015).
+    """With d = x − y: d²/(2β) where |d| < β, |d| − β/2 elsewhere, averaged (Girshick, 2015).
 
-    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.smooth_l1_loss`.
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+        beta: β, where the parabola becomes a line; with 0 it is :class:`L1Loss`.
+
+    Input: x and y, (*) each (other shapes are broadcast, with a warning). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        When called: ValueRangeError: ``beta`` is negative. ArgumentError: there is no such reduction.
     """
 
     def __init__(
@@ -119,12 +126,17 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """With d = x − y: d²/2 where |d| ≤ delta, delta·(|d| − delta/2) elsewhere (Huber, 1964).
+    """With d = x − y: d²/2 where |d| ≤ δ, δ·(|d| − δ/2) elsewhere, averaged (Huber, 1964).
 
-    Shapes, errors and other arguments are as for :class:`MSELoss`; see :func:`lepton.nn.functional.huber_loss`.
+    Args:
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+        delta: δ, where the parabola becomes a line.
+
+    Input: x and y, (*) each (other shapes are broadcast, with a warning). Output: (), or (*) for ``"none"``.
 
     Raises:
-        ArgumentTypeError: ``delta`` is no number.
+        ArgumentTypeError: ``delta`` is no number. When called: ValueRangeError: ``delta`` is not positive.
+            ArgumentError: there is no such reduction.
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -139,28 +151,31 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """−log of the probability that softmax gives to the right class y: −x_y + log Σⱼ e^(xⱼ), the mean over samples.
+    """−log softmax(x)_y, averaged: cross-entropy of scores x with target classes y, or with target probabilities q.
 
-    Its gradient is (softmax(x) − one_hot(y))/N. The formula with weights, smoothing (Szegedy et al., 2016) and
-    probabilities as targets stands at :func:`lepton.nn.functional.cross_entropy`.
-
-    - input: scores (not probabilities) of C classes: (C), (N, C) or (N, C, d₁, …), floating
-    - target: the classes, in [0, C), int64: (), (N) or (N, d₁, …); or probabilities of the input's shape, floating
-    - output: (), or the target's shape without C with ``reduction="none"``
+    With l = log_softmax(x), C classes and smoothing ε, a sample costs −w_y·(1 − ε)·l_y − (ε/C)·Σ_c w_c·l_c, or with
+    probabilities −Σ_c w_c·((1 − ε)·q_c + ε/C)·l_c. Scores go in as they are, without a softmax before. Without weights
+    and smoothing the gradient is (softmax(x) − one_hot(y))/N.
 
     Args:
-        weight: (C), a factor for each class. ignore_index: samples of this class do not count.
+        weight: w, (C), a factor for each class; by default 1.
+        ignore_index: samples of this class do not count (for classes only).
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
-        label_smoothing: in [0, 1], what part of the target is spread over all classes.
+        reduction: ``"mean"`` (of classes: over the sum of w_y), ``"sum"``, or ``"none"`` for each sample's loss.
+        label_smoothing: ε in [0, 1] (Szegedy et al., 2016).
+
+    Input: x, floating, (C), (N, C) or (N, C, d₁, …); and y, int64 or uint8, of that shape without C, or q, floating, of
+    that shape. Output: (), or x's shape without C for ``"none"``.
 
     Raises:
-        IndexRangeError (when called): a class is outside [0, C). ArgumentError (when called): the batch sizes differ.
-            ShapeError, DTypeError (when called): other shapes and types than those above.
+        When called: IndexRangeError: a class is outside [0, C). ArgumentError: the batch sizes differ, or there is no
+            such reduction. ShapeError: other shapes do not fit. DTypeError: a type is none of those. ValueRangeError:
+            ``label_smoothing`` is out of range, or ``ignore_index`` is given for probabilities.
 
     >>> from lepton import nn, tensor
-    >>> nn.CrossEntropyLoss()(tensor([[2.0, 0.0, 0.0]]), tensor([0]))
-    tensor(0.2395)
+    >>> scores = tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> nn.CrossEntropyLoss()(scores, tensor([0, 1]))
+    tensor(0.8955)
     """
 
     def __init__(
@@ -188,14 +203,25 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """−(1/Σ w) Σₙ w_yₙ·l[n, yₙ], the negative log-likelihood of log-probabilities l at the classes y.
+    """−w_y·l_y, averaged: the negative log-likelihood of target classes y under log-probabilities l.
 
-    With :class:`LogSoftmax` before it, it is :class:`CrossEntropyLoss`, whose shapes, arguments and errors it has; the
-    target is always of classes.
+    After :class:`LogSoftmax` it is :class:`CrossEntropyLoss`.
+
+    Args:
+        weight: w, (C), a factor for each class; by default 1.
+        ignore_index: samples of this class do not count.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` (over the sum of w_y), ``"sum"``, or ``"none"`` for each sample's loss.
+
+    Input: l, floating, (C), (N, C) or (N, C, d₁, …); and y, int64 or uint8, of that shape without C. Output: (), or y's
+    shape for ``"none"``.
+
+    Raises:
+        When called: IndexRangeError: a class is outside [0, C). ArgumentError: the batch sizes differ, or there is no
+            such reduction. ShapeError: other shapes do not fit. DTypeError: a type is none of those.
 
     >>> from lepton import nn, tensor
-    >>> scores = tensor([[2.0, 0.0, 0.0]])
-    >>> nn.NLLLoss()(nn.LogSoftmax(dim=1)(scores), tensor([0]))
+    >>> nn.NLLLoss()(nn.LogSoftmax(dim=1)(tensor([[2.0, 0.0, 0.0]])), tensor([0]))
     tensor(0.2395)
     """
 
@@ -218,17 +244,20 @@ class NLLLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """−(1/n) Σ w·(y·log x + (1 − y)·log(1 − x)): binary cross-entropy of probabilities, each logarithm at least −100.
+    """−w·(y·log x + (1 − y)·log(1 − x)), averaged: binary cross-entropy of probabilities, each logarithm at least −100.
 
-    Input and target: (*), both in [0, 1], floating. Output: (), or (*) with ``reduction="none"``.
+    For scores, :class:`BCEWithLogitsLoss` is more precise.
 
     Args:
-        weight: a factor for each element; it is broadcast.
+        weight: w, a factor for each element, broadcast to the input's shape; by default 1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: x and y, (*) each, in [0, 1], floating. Output: (), or (*) for ``"none"``.
 
     Raises:
-        ValueRangeError (when called): something is outside [0, 1]. ArgumentError (when called): the shapes differ.
+        When called: ValueRangeError: a number is outside [0, 1]. ArgumentError: the shapes differ, or there is no such
+            reduction. ShapeError: w does not broadcast to them. DTypeError: the types differ.
 
     >>> from lepton import nn, tensor
     >>> nn.BCELoss()(tensor([0.5, 0.9]), tensor([1.0, 1.0]))
@@ -241,22 +270,25 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
-    """−(1/n) Σ w·(P·y·log p + (1 − y)·log(1 − p)) with p = σ(x): sigmoid and :class:`BCELoss` in one, stable for any x.
+    """−w·(P·y·log σ(x) + (1 − y)·log σ(−x)), averaged: binary cross-entropy of scores, stable for any x.
 
-    Input: scores (*), floating; target: (*) in [0, 1]. Output: (), or (*) with ``reduction="none"``.
+    Scores go in as they are, without a sigmoid before.
 
     Args:
-        weight: w, a factor for each element. pos_weight: P, a factor for what is positive. Both are broadcast.
+        weight: w, a factor for each element, broadcast to the input's shape; by default 1.
         size_average, reduce: deprecated; use ``reduction``.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for a loss of each element.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+        pos_weight: P, a factor for positive examples, broadcast to that shape; by default 1.
+
+    Input: x, and y in [0, 1], (*) each, floating. Output: (), or (*) for ``"none"``.
 
     Raises:
-        ArgumentError (when called): the shapes of input and target differ. ShapeError (when called): that of a weight
-            does not broadcast.
+        When called: ArgumentError: the shapes differ, or there is no such reduction. ShapeError: a weight does not
+            broadcast to them. DTypeError: y is not floating.
 
     >>> from lepton import nn, tensor
-    >>> nn.BCEWithLogitsLoss()(tensor([0.0]), tensor([1.0]))
-    tensor(0.6931)
+    >>> nn.BCEWithLogitsLoss()(tensor([0.0, 3.0]), tensor([0.0, 1.0]))
+    tensor(0.3709)
     """
 
     pos_weight: Tensor | None
@@ -280,7 +312,19 @@ class BCEWithLogitsLoss(_WeightedLoss):
 
 
 class KLDivLoss(_Loss):
-    """Kullback–Leibler divergence; see :func:`lepton.nn.functional.kl_div`."""
+    """p·(log p − log q), averaged: the Kullback–Leibler divergence of p from q; 0 where p is 0.
+
+    Args:
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"batchmean"``, the sum over the first dimension's length, as the mathematics has it; ``"mean"``
+            over all elements, with a warning; ``"sum"``, or ``"none"`` for each element's part.
+        log_target: the target is log p instead of p.
+
+    Input: log q, and the target p, floating, of shapes that broadcast to (*). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        When called: ArgumentError: there is no such reduction. DTypeError: an input is not floating.
+    """
 
     def __init__(
         self,
@@ -301,7 +345,20 @@ class KLDivLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """Negative log-likelihood of a normal distribution; see :func:`lepton.nn.functional.gaussian_nll_loss`."""
+    """½·(log v + (y − μ)²/v), averaged: the negative log-likelihood of y under a normal distribution.
+
+    (Nix and Weigend, *Estimating the Mean and Variance of the Target Probability Distribution*, 1994.)
+
+    Args:
+        full: add the constant ½·log 2π. eps: the least v.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: ``input`` μ and ``target`` y, floating, of shapes that broadcast to (*); and ``var`` v ≥ 0, of μ's shape, of
+    that with one dimension of length 1 or without the last one, or a float. Output: (), or (*) for ``"none"``.
+
+    Raises:
+        ArgumentError (when called): a variance is negative or does not fit, or there is no such reduction.
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -313,7 +370,20 @@ class GaussianNLLLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """Negative log-likelihood of a Poisson distribution; see :func:`lepton.nn.functional.poisson_nll_loss`."""
+    """λ − y·log λ, averaged: the negative log-likelihood of counts y under a Poisson distribution, without log y!.
+
+    Args:
+        log_input: whether the input is log λ; else it is λ.
+        full: add Stirling's approximation y·log y − y + ½·log 2πy of log y! where y > 1.
+        eps: added to λ inside the logarithm, if not ``log_input``.
+        size_average, reduce: deprecated; use ``reduction``.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"`` for each element's loss.
+
+    Input: log λ or λ, and y, of shapes that broadcast to (*). Output: (), or (*) for ``"none"``.
+
+    Raises:
+        ArgumentError (when called): there is no such reduction.
+    """
 
     def __init__(
         self,
@@ -335,7 +405,29 @@ class PoissonNLLLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification; see :func:`lepton.nn.functional.ctc_loss`."""
+    """−log Σ Π_t p_t(π_t) over all alignments π of a label sequence with its input (Graves et al., 2006).
+
+    An alignment names a class for each time; it is one of the labels if they remain when repetitions are joined and
+    then blanks left out. Where there is none, as the input is too short, the loss is infinite.
+
+    Args:
+        blank: the class that stands for no label.
+        reduction: ``"mean"`` of each loss over its number of labels, ``"sum"``, or ``"none"`` for each sample's loss.
+        zero_infinity: let infinite losses be 0, and their gradients too.
+
+    Input: log p, (T, N, C) or (T, C), float32 or float64; the labels, (N, S), or all after each other in one dimension;
+    the lengths of both, N each, integers. Output: (), or (N) for ``"none"``.
+
+    Raises:
+        When called: ShapeError: shapes or numbers of lengths do not fit together. ValueRangeError: a length or
+            ``blank`` is out of range. IndexRangeError: a label is no class. DTypeError, ArgumentTypeError: a type is
+            none of those. ArgumentError: there is no such reduction.
+
+    >>> from lepton import nn, tensor, zeros
+    >>> log_probs = zeros(5, 1, 3).log_softmax(2)
+    >>> nn.CTCLoss()(log_probs, tensor([[1, 2]]), [5], [2])
+    tensor(0.9689)
+    """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)
@@ -352,175 +444,3 @@ class CTCLoss(_Loss):
         return F.ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
-
-
-# ---------------------------------------------------------------------- margins
-
-
-class HingeEmbeddingLoss(_Loss):
-    """Distances to be small, or larger than a margin; see :func:`lepton.nn.functional.hinge_embedding_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 1.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the distances ``input`` with respect to ``target``, 1 or −1."""
-        return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
-
-
-class CosineEmbeddingLoss(_Loss):
-    """Vectors to be alike or not; see :func:`lepton.nn.functional.cosine_embedding_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        """The loss of the pairs of vectors with respect to ``target``, 1 or −1."""
-        return F.cosine_embedding_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
-
-
-class MarginRankingLoss(_Loss):
-    """One of two scores to be larger; see :func:`lepton.nn.functional.margin_ranking_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
-
-    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
-        """The loss of the pairs of scores with respect to ``target``, 1 or −1."""
-        return F.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
-
-
-class SoftMarginLoss(_Loss):
-    """Logistic loss of scores; see :func:`lepton.nn.functional.soft_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to ``target``, 1 or −1."""
-        return F.soft_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiMarginLoss(_WeightedLoss):
-    """A class's score to be the highest by a margin; see :func:`lepton.nn.functional.multi_margin_loss`."""
-
-    def __init__(
-        self,
-        p: int = 1,
-        margin: float = 1.0,
-        weight: Tensor | None = None,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(weight, size_average, reduce, reduction)
-        if p not in (1, 2):
-            raise ArgumentError(f"only p == 1 and p == 2 supported, got {p}")
-        if weight is not None and weight.ndim != 1:
-            raise ArgumentError(f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.ndim}D instead")
-        self.p, self.margin = p, margin
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to the classes ``target``."""
-        return F.multi_margin_loss(
-            input, target, p=self.p, margin=self.margin, weight=self.weight, reduction=self.reduction
-        )
-
-
-class MultiLabelMarginLoss(_Loss):
-    """Several classes' scores to be the highest; see :func:`lepton.nn.functional.multilabel_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to the lists of classes ``target``."""
-        return F.multilabel_margin_loss(input, target, reduction=self.reduction)
-
-
-class MultiLabelSoftMarginLoss(_WeightedLoss):
-    """Binary cross-entropy over classes; see :func:`lepton.nn.functional.multilabel_soft_margin_loss`."""
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss of the scores ``input`` with respect to ``target``, 1 for each class that applies."""
-        return F.multilabel_soft_margin_loss(input, target, weight=self.weight, reduction=self.reduction)
-
-
-class TripletMarginLoss(_Loss):
-    """What belongs together to be nearer; see :func:`lepton.nn.functional.triplet_margin_loss`."""
-
-    def __init__(
-        self,
-        margin: float = 1.0,
-        p: float = 2.0,
-        eps: float = 1e-6,
-        swap: bool = False,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        _check_margin(margin, "TripletMarginLoss")
-        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        """The loss of the triplets."""
-        return F.triplet_margin_loss(
-            anchor,
-            positive,
-            negative,
-            margin=self.margin,
-            p=self.p,
-            eps=self.eps,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
-
-
-class TripletMarginWithDistanceLoss(_Loss):
-    """The same with any distance; see :func:`lepton.nn.functional.triplet_margin_with_distance_loss`."""
-
-    def __init__(
-        self,
-        *,
-        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
-        margin: float = 1.0,
-        swap: bool = False,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(reduction=reduction)
-        _check_margin(margin, "TripletMarginWithDistanceLoss")
-        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
-        self.margin, self.swap = margin, swap
-
-    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
-        """The loss of the triplets."""
-        return F.triplet_margin_with_distance_loss(
-            anchor,
-            positive,
-            negative,
-            distance_function=self.distance_function,
-            margin=self.margin,
-            swap=self.swap,
-            reduction=self.reduction,
-        )
-
-
-def _check_margin(margin: float, name: str) -> None:
-    if margin <= 0:
-        raise ArgumentError(f"{name}: expected margin to be greater than 0, got {margin} instead")

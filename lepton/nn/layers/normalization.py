@@ -156,55 +156,94 @@ class _BatchNorm(_Running):
 
 
 class BatchNorm1d(_BatchNorm):
-    """z = (x − mean)/√(var + eps)·weight + bias for each channel of (N, C) or (N, C, L) (Ioffe and Szegedy, 2015).
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel over the batch.
 
-    In training, mean and (biased) variance are the batch's, and the running ones move towards them (the unbiased
-    variance); in evaluation they are the running ones.
+    In training, mean and (biased) variance are the batch's, and the running ones move towards them, running ←
+    (1 − momentum)·running + momentum·(the batch's mean or unbiased variance); in evaluation they are the running ones
+    (Ioffe and Szegedy, 2015).
 
     Args:
-        num_features: C. eps: keeps the root away from 0.
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
         momentum: how far the running statistics move; None averages over all batches so far.
         affine: whether there is a weight. bias: whether, with that, there is a bias.
-        track_running_stats: without, evaluation takes the batch's statistics too.
+        track_running_stats: keep running statistics; without, evaluation takes the batch's too.
+
+    Input: (N, C) or (N, C, L). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers: ``running_mean`` and ``running_var``, (C),
+    begin with 0 and 1; ``num_batches_tracked``.
 
     Raises:
-        ArgumentError (when called): an input of other dimensions, or one value per channel in training.
+        ArgumentError (when called): an input of other dimensions, or one value per channel in training. ShapeError
+            (when called): other channels. DTypeError (when called): another type than the weight's.
+
+    >>> from lepton import nn, tensor
+    >>> layer = nn.BatchNorm1d(2)
+    >>> layer(tensor([[1.0, 10.0], [3.0, 30.0]])).round(decimals=3)
+    tensor([[-1., -1.],
+            [ 1.,  1.]], grad_fn=<RoundBackward0>)
+    >>> layer.running_mean
+    tensor([0.2000, 2.0000])
     """
 
     ndims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    """z = (x − mean)/√(var + eps)·weight + bias for each channel of images (Ioffe and Szegedy, 2015).
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel over all pixels of the batch.
 
-    Input and output: (N, C, H, W); mean and variance are over N, H and W. Weight and bias have the shape (C) and begin
-    as 1 and 0. In training mean and (biased) variance are the batch's, and running_mean and running_var move towards
-    them: running ← (1 − momentum)·running + momentum·batch's (of the variance the unbiased one). In evaluation they
-    are the running ones.
+    In training, mean and (biased) variance are the batch's, and the running ones move towards them, running ←
+    (1 − momentum)·running + momentum·(the batch's mean or unbiased variance); in evaluation they are the running ones
+    (Ioffe and Szegedy, 2015).
 
     Args:
-        num_features: C. eps: keeps the root away from 0.
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
         momentum: how far the running statistics move; None averages over all batches so far.
         affine: whether there is a weight. bias: whether, with that, there is a bias.
-        track_running_stats: without, evaluation takes the batch's statistics too.
+        track_running_stats: keep running statistics; without, evaluation takes the batch's too.
+
+    Input: (N, C, H, W). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers: ``running_mean`` and ``running_var``, (C),
+    begin with 0 and 1; ``num_batches_tracked``.
 
     Raises:
-        ArgumentError (when called): an input of other dimensions, or one value per channel in training.
-            ShapeError (when called): other channels. DTypeError (when called): another type than the weight's.
+        ArgumentError (when called): an input of other dimensions, or one value per channel in training. ShapeError
+            (when called): other channels. DTypeError (when called): another type than the weight's.
 
-    >>> from lepton import nn, tensor
-    >>> norm = nn.BatchNorm2d(1)
-    >>> norm(tensor([[[[1.0, 3.0]]]])).round(decimals=3).tolist()
-    [[[[-1.0, 1.0]]]]
-    >>> norm.running_mean, norm.running_var
-    (tensor([0.2000]), tensor([1.1000]))
+    >>> from lepton import nn, ones
+    >>> layer = nn.BatchNorm2d(3)
+    >>> layer(ones(8, 3, 4, 4)).shape
+    lepton.Size([8, 3, 4, 4])
+    >>> [name for name in layer.state_dict()]
+    ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
     """
 
     ndims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    """:class:`BatchNorm2d` for (N, C, D, H, W)."""
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel over all volumes of the batch.
+
+    In training, mean and (biased) variance are the batch's, and the running ones move towards them, running ←
+    (1 − momentum)·running + momentum·(the batch's mean or unbiased variance); in evaluation they are the running ones
+    (Ioffe and Szegedy, 2015).
+
+    Args:
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
+        momentum: how far the running statistics move; None averages over all batches so far.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
+        track_running_stats: keep running statistics; without, evaluation takes the batch's too.
+
+    Input: (N, C, D, H, W). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers: ``running_mean`` and ``running_var``, (C),
+    begin with 0 and 1; ``num_batches_tracked``.
+
+    Raises:
+        ArgumentError (when called): an input of other dimensions, or one value per channel in training. ShapeError
+            (when called): other channels. DTypeError (when called): another type than the weight's.
+    """
 
     ndims = (5,)
 
@@ -250,28 +289,70 @@ class _InstanceNorm(_Running):
 
 
 class InstanceNorm1d(_InstanceNorm):
-    """z = (x − mean)/√(var + eps)·weight + bias for each channel of each sample of (N, C, L) or (C, L).
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel of each sample.
+
+    It does the same for a sample whatever else is in the batch (Ulyanov et al., 2016).
 
     Args:
-        num_features: C. eps: keeps the root away from 0. momentum: how far the running statistics move.
-        affine: whether there are weight and bias. bias: whether, with that, there is a bias.
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
+        momentum: how far the running statistics, if there are any, move.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
         track_running_stats: keep running statistics, and use them in evaluation.
 
+    Input: (N, C, L) or (C, L). Output: of the same shape.
+
+    Parameters, if ``affine``: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers, if ``track_running_stats``:
+    ``running_mean`` and ``running_var``, (C), begin with 0 and 1; ``num_batches_tracked``.
+
     Raises:
-        ArgumentError (when called): an input of other dimensions or channels.
+        ArgumentError (when called): an input of other dimensions or, if ``affine``, channels, or one value per channel.
     """
 
     ndims = (2, 3)
 
 
 class InstanceNorm2d(_InstanceNorm):
-    """:class:`InstanceNorm1d` for (N, C, H, W) or (C, H, W)."""
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel of each image.
+
+    It does the same for a sample whatever else is in the batch (Ulyanov et al., 2016).
+
+    Args:
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
+        momentum: how far the running statistics, if there are any, move.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
+        track_running_stats: keep running statistics, and use them in evaluation.
+
+    Input: (N, C, H, W) or (C, H, W). Output: of the same shape.
+
+    Parameters, if ``affine``: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers, if ``track_running_stats``:
+    ``running_mean`` and ``running_var``, (C), begin with 0 and 1; ``num_batches_tracked``.
+
+    Raises:
+        ArgumentError (when called): an input of other dimensions or, if ``affine``, channels, or one value per channel.
+    """
 
     ndims = (3, 4)
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """:class:`InstanceNorm1d` for (N, C, D, H, W) or (C, D, H, W)."""
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance of each channel of each volume.
+
+    It does the same for a sample whatever else is in the batch (Ulyanov et al., 2016).
+
+    Args:
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
+        momentum: how far the running statistics, if there are any, move.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
+        track_running_stats: keep running statistics, and use them in evaluation.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: of the same shape.
+
+    Parameters, if ``affine``: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers, if ``track_running_stats``:
+    ``running_mean`` and ``running_var``, (C), begin with 0 and 1; ``num_batches_tracked``.
+
+    Raises:
+        ArgumentError (when called): an input of other dimensions or, if ``affine``, channels, or one value per channel.
+    """
 
     ndims = (4, 5)
 
@@ -281,22 +362,27 @@ def _shape_of(normalized_shape: Any) -> tuple[int, ...]:
 
 
 class LayerNorm(_Affine):
-    """z = (x − mean)/√(var + eps)·weight + bias over the last dimensions of each sample (Ba et al., 2016).
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance over the last dimensions of each sample.
 
-    Input and output: (*, normalized_shape); weight and bias have that shape and begin as 1 and 0. The variance is the
-    biased one, and training and evaluation are the same.
+    It does the same in training and evaluation, whatever else is in the batch (Ba et al., 2016).
 
     Args:
-        normalized_shape: the lengths of those dimensions, or of the last one. eps: keeps the root away from 0.
+        normalized_shape: the lengths of those dimensions, or of the last one. eps: ε, keeps the root away from 0.
         elementwise_affine: whether there is a weight. bias: whether, with that, there is a bias.
 
+    Input: (*, *normalized_shape). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (*normalized_shape), begin with 1 and 0.
+
     Raises:
-        ShapeError (when called): the input does not end in ``normalized_shape``. DTypeError (when called): it is of
-            another type than the weight.
+        ShapeError (when called): the input does not end in ``normalized_shape``. DTypeError (when called): the input
+            has another type than the weight.
 
     >>> from lepton import nn, tensor
-    >>> nn.LayerNorm(2)(tensor([[1.0, 3.0], [0.0, 20.0]])).round(decimals=3).tolist()
-    [[-1.0, 1.0], [-1.0, 1.0]]
+    >>> layer = nn.LayerNorm(3, elementwise_affine=False)
+    >>> layer(tensor([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]))
+    tensor([[-1.2247,  0.0000,  1.2247],
+            [-1.2247,  0.0000,  1.2247]])
     """
 
     def __init__(
@@ -326,15 +412,22 @@ class LayerNorm(_Affine):
 
 
 class GroupNorm(_Affine):
-    """z = (x − mean)/√(var + eps)·weight + bias over each group of channels of each sample (Wu and He, 2018).
+    """z = (x − mean)/√(var + ε)·weight + bias, with mean and variance over each group of channels of each sample.
+
+    It does the same in training and evaluation, whatever else is in the batch (Wu and He, 2018).
 
     Args:
-        num_groups: into how many groups the channels of (N, C, …) are cut. num_channels: C.
-        eps: keeps the root away from 0. affine: whether there is a weight for each channel.
-        bias: whether, with that, there is a bias.
+        num_groups: into how many groups the channels are cut; 1 takes all together, C each by itself.
+        num_channels: C. eps: ε, keeps the root away from 0.
+        affine: whether there is a weight for each channel. bias: whether, with that, there is a bias.
+
+    Input: (N, C, …). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (C), begin with 1 and 0.
 
     Raises:
-        ArgumentError: the channels are no multiple of the groups. ShapeError (when called): other channels.
+        ArgumentError: the channels are no multiple of the groups. ShapeError (when called): other channels. DTypeError
+            (when called): the input has another type than the weight.
     """
 
     def __init__(
@@ -367,15 +460,22 @@ class GroupNorm(_Affine):
 
 
 class RMSNorm(_Affine):
-    """z = x/√(mean x² + eps)·weight over the last dimensions of each sample (Zhang and Sennrich, 2019).
+    """z = x/√(mean x² + ε)·weight over the last dimensions of each sample (Zhang and Sennrich, 2019).
+
+    :class:`LayerNorm` without the mean.
 
     Args:
         normalized_shape: the lengths of those dimensions, or of the last one.
-        eps: keeps the root away from 0; by default the machine epsilon of the input's type.
+        eps: ε, keeps the root away from 0; by default the machine epsilon of the input's type.
         elementwise_affine: whether there is a weight.
 
+    Input: (*, *normalized_shape). Output: of the same shape.
+
+    Parameters: ``weight``, (*normalized_shape), begins with 1.
+
     Raises:
-        ShapeError (when called): the input does not end in ``normalized_shape``.
+        ShapeError (when called): the input does not end in ``normalized_shape``. DTypeError (when called): it is not
+            floating.
     """
 
     def __init__(
@@ -407,7 +507,17 @@ class RMSNorm(_Affine):
 
 
 class LocalResponseNorm(Module):
-    """z = x/(k + (alpha/size) Σ x²)^beta, the sum over ``size`` neighbouring channels (Krizhevsky et al., 2012)."""
+    """z = x/(k + (α/size) Σ x²)^β, the sum over ``size`` neighbouring channels (Krizhevsky et al., 2012).
+
+    Args:
+        size: how many channels, ⌊size/2⌋ of them before. alpha, beta, k: as in the formula.
+
+    Input: (N, C, L, …), floating. Output: of the same shape.
+
+    Raises:
+        When called: ArgumentError: fewer than three dimensions. ShapeError: ``size`` is less than 1. DTypeError: the
+            input is not floating.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

@@ -53,27 +53,49 @@ class _ConstantPadNd(_PadNd):
 
 
 class ConstantPad1d(_ConstantPadNd):
-    """``value`` before and after the last dimension.
+    """``value`` before and after the last dimension: v v a b c v.
 
     Args:
-        padding: how many elements, one number or (left, right); negative ones cut off.
+        padding: how many elements, one int or (left, right); negative ones cut off.
         value: what they are.
 
+    Input: (*, L). Output: (*, left + L + right).
+
     Raises:
-        ShapeError (when called): less than nothing is left.
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has no dimension.
     """
 
     dims = 1
 
 
 class ConstantPad2d(_ConstantPadNd):
-    """:class:`ConstantPad1d` for the last two dimensions: one number, or (left, right, top, bottom)."""
+    """``value`` around the last two dimensions, as a frame around an image.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom); negative ones cut off.
+        value: what they are.
+
+    Input: (*, H, W). Output: (*, top + H + bottom, left + W + right).
+
+    Raises:
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has fewer dimensions.
+    """
 
     dims = 2
 
 
 class ConstantPad3d(_ConstantPadNd):
-    """:class:`ConstantPad1d` for the last three: one number, or (left, right, top, bottom, front, back)."""
+    """``value`` around the last three dimensions, as a shell around a volume.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom, front, back); negative ones cut off.
+        value: what they are.
+
+    Input: (*, D, H, W). Output: (*, front + D + back, top + H + bottom, left + W + right).
+
+    Raises:
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has fewer dimensions.
+    """
 
     dims = 3
 
@@ -89,69 +111,142 @@ class _ZeroPadNd(_ConstantPadNd):
 
 
 class ZeroPad1d(_ZeroPadNd):
-    """Zeros before and after the last dimension; ``padding`` as for :class:`ConstantPad1d`."""
+    """Zeros before and after the last dimension: 0 0 a b c 0.
+
+    Args:
+        padding: how many, one int or (left, right); negative ones cut off.
+
+    Input: (*, L). Output: (*, left + L + right).
+
+    Raises:
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has no dimension.
+    """
 
     dims = 1
 
 
 class ZeroPad2d(_ZeroPadNd):
-    """Zeros around the last two dimensions; ``padding`` as for :class:`ConstantPad2d`."""
+    """Zeros around the last two dimensions, as a frame around an image.
+
+    Args:
+        padding: how many, one int or (left, right, top, bottom); negative ones cut off.
+
+    Input: (*, H, W). Output: (*, top + H + bottom, left + W + right).
+
+    Raises:
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has fewer dimensions.
+    """
 
     dims = 2
 
 
 class ZeroPad3d(_ZeroPadNd):
-    """Zeros around the last three dimensions; ``padding`` as for :class:`ConstantPad3d`."""
+    """Zeros around the last three dimensions, as a shell around a volume.
+
+    Args:
+        padding: how many, one int or (left, right, top, bottom, front, back); negative ones cut off.
+
+    Input: (*, D, H, W). Output: (*, front + D + back, top + H + bottom, left + W + right).
+
+    Raises:
+        When called: ShapeError: less than nothing is left. ValueRangeError: the input has fewer dimensions.
+    """
 
     dims = 3
 
 
 class ReflectionPad1d(_PadNd):
-    """(N, C, L) or (C, L) mirrored at its first and last element: d c b a b c d.
+    """A sequence mirrored at its first and last element, which are not repeated: c b | a b c d | c b.
 
     Args:
-        padding: how many elements, one number or (left, right), each less than L; negative ones cut off.
+        padding: how many elements, one int or (left, right), each less than L; negative ones cut off.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, L′) or (C, L′) with L′ = left + L + right.
 
     Raises:
-        ShapeError (when called): an input of other dimensions, or too short.
+        When called: ShapeError: an input of other dimensions, or too short. DTypeError: it is bool.
     """
 
     dims, mode = 1, "reflect"
 
 
 class ReflectionPad2d(_PadNd):
-    """:class:`ReflectionPad1d` for (N, C, H, W) or (C, H, W): one number, or (left, right, top, bottom)."""
+    """An image mirrored at its edges, which are not repeated: in each dimension c b | a b c d | c b.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom), each less than the length; negative ones cut
+            off.
+
+    Input: (N, C, H, W) or (C, H, W). Output: (N, C, H′, W′) or (C, H′, W′) with H′ = top + H + bottom and
+    W′ = left + W + right.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, or too small. DTypeError: it is bool.
+    """
 
     dims, mode = 2, "reflect"
 
 
 class ReflectionPad3d(_PadNd):
-    """:class:`ReflectionPad1d` for (N, C, D, H, W) or (C, D, H, W): one number, or six."""
+    """A volume mirrored at its faces, which are not repeated: in each dimension c b | a b c d | c b.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom, front, back), each less than the length;
+            negative ones cut off.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: (N, C, D′, H′, W′) or (C, D′, H′, W′) with D′ = front + D + back,
+    H′ = top + H + bottom and W′ = left + W + right.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, or too small. DTypeError: it is bool.
+    """
 
     dims, mode = 3, "reflect"
 
 
 class ReplicationPad1d(_PadNd):
-    """(N, C, L) or (C, L) with its first and last element repeated: a a a b c d d d.
+    """A sequence with its first and last element repeated: a a | a b c d | d d.
 
     Args:
-        padding: how many elements, one number or (left, right); negative ones cut off.
+        padding: how many elements, one int or (left, right); negative ones cut off.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, L′) or (C, L′) with L′ = left + L + right.
 
     Raises:
-        ShapeError (when called): an input of other dimensions, or nothing is left.
+        When called: ShapeError: an input of other dimensions, or nothing is left. DTypeError: it is bool.
     """
 
     dims, mode = 1, "replicate"
 
 
 class ReplicationPad2d(_PadNd):
-    """:class:`ReplicationPad1d` for (N, C, H, W) or (C, H, W): one number, or (left, right, top, bottom)."""
+    """An image with its edges repeated: in each dimension a a | a b c d | d d.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom); negative ones cut off.
+
+    Input: (N, C, H, W) or (C, H, W). Output: (N, C, H′, W′) or (C, H′, W′) with H′ = top + H + bottom and
+    W′ = left + W + right.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, or nothing is left. DTypeError: it is bool.
+    """
 
     dims, mode = 2, "replicate"
 
 
 class ReplicationPad3d(_PadNd):
-    """:class:`ReplicationPad1d` for (N, C, D, H, W) or (C, D, H, W): one number, or six."""
+    """A volume with its faces repeated: in each dimension a a | a b c d | d d.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom, front, back); negative ones cut off.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: (N, C, D′, H′, W′) or (C, D′, H′, W′) with D′ = front + D + back,
+    H′ = top + H + bottom and W′ = left + W + right.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, or nothing is left. DTypeError: it is bool.
+    """
 
     dims, mode = 3, "replicate"
 
@@ -169,25 +264,49 @@ class _CircularPadNd(_PadNd):
 
 
 class CircularPad1d(_CircularPadNd):
-    """(N, C, L) or (C, L) continued by its other end: c d a b c d a b.
+    """A sequence continued by its other end: c d | a b c d | a b.
 
     Args:
-        padding: how many elements, one number or (left, right), at most L each; negative ones cut off first.
+        padding: how many elements, one int or (left, right), at most L each; negative ones cut off first.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, L′) or (C, L′) with L′ = left + L + right.
 
     Raises:
-        ArgumentError (when called): an input of other dimensions. ShapeError: it is too short.
+        When called: ArgumentError: an input of other dimensions. ShapeError: it is too short.
     """
 
     dims = 1
 
 
 class CircularPad2d(_CircularPadNd):
-    """:class:`CircularPad1d` for (N, C, H, W) or (C, H, W): one number, or (left, right, top, bottom)."""
+    """An image continued by its other end: in each dimension c d | a b c d | a b.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom), at most the length each; negative ones cut
+            off first.
+
+    Input: (N, C, H, W) or (C, H, W). Output: (N, C, H′, W′) or (C, H′, W′) with H′ = top + H + bottom and
+    W′ = left + W + right.
+
+    Raises:
+        When called: ArgumentError: an input of other dimensions. ShapeError: it is too small.
+    """
 
     dims = 2
 
 
 class CircularPad3d(_CircularPadNd):
-    """:class:`CircularPad1d` for (N, C, D, H, W) or (C, D, H, W): one number, or six."""
+    """A volume continued by its other end: in each dimension c d | a b c d | a b.
+
+    Args:
+        padding: how many elements, one int or (left, right, top, bottom, front, back), at most the length each;
+            negative ones cut off first.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: (N, C, D′, H′, W′) or (C, D′, H′, W′) with D′ = front + D + back,
+    H′ = top + H + bottom and W′ = left + W + right.
+
+    Raises:
+        When called: ArgumentError: an input of other dimensions. ShapeError: it is too small.
+    """
 
     dims = 3

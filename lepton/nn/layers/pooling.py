@@ -74,56 +74,98 @@ class _MaxPoolNd(Module):
 
 
 class MaxPool1d(_MaxPoolNd):
-    """The largest element of each window of (N, C, L), or (C, L); L′ as in :class:`MaxPool2d`.
+    """The largest element of each window: y[p] = max over k of x[p·stride + k·dilation − padding].
+
+    The gradient goes to the largest, the first of several.
 
     Args:
-        kernel_size: the window's length. stride: from one window to the next, by default the kernel size.
-        padding: elements of −∞ put at both ends. dilation: from one element of a window to the next.
-        return_indices: give (maxima, where they were). ceil_mode: keep a window that ends beyond the input.
+        kernel_size: K, the window's length. stride: from one window to the next, by default the kernel size.
+        padding: elements of −∞ put at both ends, at most half of the window.
+        dilation: from one element of a window to the next.
+        return_indices: give also the int64 place in L of each maximum, as :class:`MaxUnpool1d` wants it.
+        ceil_mode: also make a last window that reaches over the end but begins before it.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, L′) or (C, L′), or a pair of such, with
+    L′ = ⌊(L + 2·padding − dilation·(K − 1) − 1)/stride⌋ + 1 (or one more with ``ceil_mode``).
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is bool.
     """
 
     function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
-    """z[y, x] = max over i, j of input[y·stride + i·dilation, x·stride + j·dilation]: the largest of each window.
+    """The largest element of each window of an image: y[p] = max over k of x[p·stride + k·dilation − padding].
 
-    - input: (N, C, H, W), or (C, H, W)
-    - output: (N, C, H′, W′), H′ = ⌊(H + 2·padding − dilation·(kernel_size − 1) − 1)/stride⌋ + 1, ⌈…⌉ with ``ceil_mode``
-
-    The gradient goes to the element that was the largest, the first of several.
+    Places p and offsets k are pairs (height, width). The gradient goes to the largest, the first of several.
 
     Args:
-        kernel_size, stride, padding, dilation: one number for both dimensions, or (height, width). ``stride``, from one
-            window to the next, is by default the kernel size; ``padding`` puts −∞ around.
-        return_indices: give (maxima, where they were), which :class:`MaxUnpool2d` takes.
-        ceil_mode: keep a window that ends beyond the input.
+        kernel_size: (KH, KW), the window's height and width.
+        stride: from one window to the next, by default the kernel size.
+        padding: elements of −∞ put on all sides, at most half of the window.
+        dilation: from one element of a window to the next. All four: one int or (height, width).
+        return_indices: give also the int64 place of each maximum in the flattened H × W, as :class:`MaxUnpool2d` wants
+            it.
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
+
+    Input: (N, C, H, W) or (C, H, W). Output: (N, C, H′, W′) or (C, H′, W′), or a pair of such, with
+    H′ = ⌊(H + 2·padding − dilation·(KH − 1) − 1)/stride⌋ + 1 (or one more with ``ceil_mode``), and W′ likewise.
 
     Raises:
-        ShapeError (when called): an input of other dimensions or too small, or padding above half the kernel size.
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is bool.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.MaxPool2d(2)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
-    [[[5.0, 7.0], [13.0, 15.0]]]
+    >>> from lepton import arange, nn
+    >>> nn.MaxPool2d(2)(arange(16.0).reshape(1, 4, 4))
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
     """
 
     function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The largest element of each window of (N, C, D, H, W); arguments as :class:`MaxPool1d`."""
+    """The largest element of each window of a volume: y[p] = max over k of x[p·stride + k·dilation − padding].
+
+    Places p and offsets k are triples (depth, height, width).
+
+    Args:
+        kernel_size: (KD, KH, KW), the window's lengths. stride: from one window to the next, by default the kernel
+            size.
+        padding: elements of −∞ put on all sides, at most half of the window.
+        dilation: from one element of a window to the next. All four: one int or (depth, height, width).
+        return_indices: give also the int64 place of each maximum in the flattened D × H × W, as :class:`MaxUnpool3d`
+            wants it.
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: (N, C, D′, H′, W′) or (C, D′, H′, W′), or a pair of such, with
+    D′ = ⌊(D + 2·padding − dilation·(KD − 1) − 1)/stride⌋ + 1 (or one more with ``ceil_mode``), and H′ and W′ likewise.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is bool.
+    """
 
     function = staticmethod(F.max_pool3d)
 
 
 class AvgPool1d(Module):
-    """The mean of each window of (N, C, L).
+    """The mean of each window: y[p] = (1/K) Σ over k of x[p·stride + k − padding].
 
     Args:
-        kernel_size: the window's length. stride: from one window to the next, by default the kernel size.
-        padding: zeros put at both ends. ceil_mode: keep a window that ends beyond the input.
+        kernel_size: K, the window's length. stride: from one window to the next, by default the kernel size.
+        padding: zeros put at both ends, at most half of the window.
+        ceil_mode: also make a last window that reaches over the end but begins before it.
         count_include_pad: padding counts among the elements that the sum is divided by.
+
+    Input: (N, C, L) or (C, L), floating. Output: (N, C, L′) or (C, L′) with L′ = ⌊(L + 2·padding − K)/stride⌋ + 1 (or
+    one more with ``ceil_mode``).
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is not floating.
     """
 
     def __init__(
@@ -187,33 +229,54 @@ class _AvgPoolNd(Module):
 
 
 class AvgPool2d(_AvgPoolNd):
-    """The mean of each window, z[y, x] = (1/k²) Σ over i, j of input[y·stride + i, x·stride + j], k = ``kernel_size``.
+    """The mean of each window of an image: y[p] = (1/(KH·KW)) Σ over k of x[p·stride + k − padding].
 
-    Input: (N, C, H, W), or (C, H, W); output: (N, C, H′, W′), H′ = ⌊(H + 2·padding − k)/stride⌋ + 1 (⌈…⌉ with
-    ``ceil_mode``).
+    Places p and offsets k are pairs (height, width).
 
     Args:
-        kernel_size, stride, padding: one number for both dimensions, or (height, width). ``stride`` is by default the
-            kernel size; ``padding`` puts zeros around.
-        ceil_mode: keep a window that ends beyond the input.
+        kernel_size: (KH, KW), the window's height and width.
+        stride: from one window to the next, by default the kernel size.
+        padding: zeros put on all sides, at most half of the window. All three: one int or (height, width).
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
         count_include_pad: padding counts among the elements that the sum is divided by.
         divisor_override: divide the sums by this number instead.
 
-    Raises:
-        ShapeError (when called): an input of other dimensions or too small, or padding above half the kernel size.
-            ValueRangeError (when called): ``divisor_override`` is 0.
+    Input: (N, C, H, W) or (C, H, W), floating. Output: (N, C, H′, W′) or (C, H′, W′) with
+    H′ = ⌊(H + 2·padding − KH)/stride⌋ + 1 (or one more with ``ceil_mode``), and W′ likewise.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.AvgPool2d(2)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
-    [[[2.5, 4.5], [10.5, 12.5]]]
+    Raises:
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is not floating. ValueRangeError: ``divisor_override`` is 0.
+
+    >>> from lepton import arange, nn
+    >>> nn.AvgPool2d(2)(arange(16.0).reshape(1, 4, 4))
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
     """
 
     function = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolNd):
-    """The mean of each window of (N, C, D, H, W); arguments as :class:`AvgPool2d`."""
+    """The mean of each window of a volume: y[p] = (1/(KD·KH·KW)) Σ over k of x[p·stride + k − padding].
+
+    Places p and offsets k are triples (depth, height, width).
+
+    Args:
+        kernel_size: (KD, KH, KW), the window's lengths. stride: from one window to the next, by default the kernel
+            size.
+        padding: zeros put on all sides, at most half of the window. All three: one int or (depth, height, width).
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
+        count_include_pad: padding counts among the elements that the sum is divided by.
+        divisor_override: divide the sums by this number instead.
+
+    Input: (N, C, D, H, W) or (C, D, H, W), floating. Output: (N, C, D′, H′, W′) or (C, D′, H′, W′) with
+    D′ = ⌊(D + 2·padding − KD)/stride⌋ + 1 (or one more with ``ceil_mode``), and H′ and W′ likewise.
+
+    Raises:
+        When called: ShapeError: an input of other dimensions, settings that do not fit it, or no window that does.
+            DTypeError: it is not floating. ValueRangeError: ``divisor_override`` is 0.
+    """
 
     function = staticmethod(F.avg_pool3d)
 
@@ -241,19 +304,55 @@ class _LPPoolNd(Module):
 
 
 class LPPool1d(_LPPoolNd):
-    """(Σ xᵖ)^(1/p) over each window of (N, C, L), p = ``norm_type``; other arguments as :class:`AvgPool1d`."""
+    """(Σ xᵖ)^(1/p) over each window: a norm, between the sum (p = 1) and the maximum (p → ∞).
+
+    Args:
+        norm_type: p, not 0. kernel_size: K, the window's length.
+        stride: from one window to the next, by default the kernel size.
+        ceil_mode: also make a last window that reaches over the end but begins before it.
+
+    Input: (N, C, L) or (C, L), floating. Output: (N, C, L′) or (C, L′) with L′ = ⌊(L − K)/stride⌋ + 1 (or one more
+    with ``ceil_mode``).
+
+    Raises:
+        ShapeError (when called): an input of other dimensions, settings that do not fit it, or no window that does.
+    """
 
     function = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
-    """(Σ xᵖ)^(1/p) over each window of (N, C, H, W); arguments as :class:`LPPool1d`."""
+    """(Σ xᵖ)^(1/p) over each window of an image: a norm, between the sum (p = 1) and the maximum (p → ∞).
+
+    Args:
+        norm_type: p, not 0. kernel_size: (KH, KW), the window's height and width.
+        stride: from one window to the next, by default the kernel size. Both: one int or (height, width).
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
+
+    Input: (N, C, H, W) or (C, H, W), floating. Output: (N, C, H′, W′) or (C, H′, W′) with H′ = ⌊(H − KH)/stride⌋ + 1
+    (or one more with ``ceil_mode``), and W′ likewise.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions, settings that do not fit it, or no window that does.
+    """
 
     function = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
-    """(Σ xᵖ)^(1/p) over each window of (N, C, D, H, W); arguments as :class:`LPPool1d`."""
+    """(Σ xᵖ)^(1/p) over each window of a volume: a norm, between the sum (p = 1) and the maximum (p → ∞).
+
+    Args:
+        norm_type: p, not 0. kernel_size: (KD, KH, KW), the window's lengths.
+        stride: from one window to the next, by default the kernel size. Both: one int or (depth, height, width).
+        ceil_mode: also make a last window that reaches over the edge but begins before it.
+
+    Input: (N, C, D, H, W) or (C, D, H, W), floating. Output: (N, C, D′, H′, W′) or (C, D′, H′, W′) with
+    D′ = ⌊(D − KD)/stride⌋ + 1 (or one more with ``ceil_mode``), and H′ and W′ likewise.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions, settings that do not fit it, or no window that does.
+    """
 
     function = staticmethod(F.lp_pool3d)
 
@@ -276,25 +375,37 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """(N, C, L) → (N, C, output_size): the mean of each of ``output_size`` windows of (nearly) equal length."""
+    """The mean of each of n windows, whatever the input's length: window i is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
+
+    Args:
+        output_size: n.
+
+    Input: (N, C, L) or (C, L), floating. Output: (N, C, n) or (C, n).
+
+    Raises:
+        When called: ShapeError: an input of other dimensions or without elements, or a negative size. DTypeError: it is
+            not floating.
+    """
 
     function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """The mean of each of h·w windows of (nearly) equal size, however large the input: (N, C, H, W) → (N, C, h, w).
+    """The mean of each of n × m windows of an image of any size.
 
-    Window i covers the rows from ⌊i·H/h⌋ to ⌈(i + 1)·H/h⌉ − 1, and the columns likewise. (C, H, W) is one image.
+    In a dimension of length L, of n windows, the i-th is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
 
     Args:
-        output_size: h and w in one number, or (h, w), of which None keeps the input's length.
+        output_size: (n, m), or one int for both; None in a pair keeps the input's length.
+
+    Input: (N, C, H, W) or (C, H, W), floating. Output: (N, C, n, m) or (C, n, m).
 
     Raises:
-        ShapeError (when called): a negative size, or an input of other dimensions.
+        When called: ShapeError: an input of other dimensions or without elements, or a size that cannot be. DTypeError:
+            it is not floating.
 
-    >>> import lepton
-    >>> from lepton import nn
-    >>> nn.AdaptiveAvgPool2d(1)(lepton.arange(16.0).reshape(1, 4, 4)).tolist()
+    >>> from lepton import arange, nn
+    >>> nn.AdaptiveAvgPool2d(1)(arange(16.0).reshape(1, 4, 4)).tolist()
     [[[7.5]]]
     """
 
@@ -302,7 +413,19 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """(N, C, D, H, W) → (N, C, *output_size): one number, or three, of which None keeps the input's length."""
+    """The mean of each of k × n × m windows of a volume of any size.
+
+    In a dimension of length L, of n windows, the i-th is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
+
+    Args:
+        output_size: (k, n, m), or one int for all; None in a triple keeps the input's length.
+
+    Input: (N, C, D, H, W) or (C, D, H, W), floating. Output: (N, C, k, n, m) or (C, k, n, m).
+
+    Raises:
+        When called: ShapeError: an input of other dimensions or without elements, or a size that cannot be. DTypeError:
+            it is not floating.
+    """
 
     function = staticmethod(F.adaptive_avg_pool3d)
 
@@ -325,23 +448,52 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """(N, C, L) → (N, C, output_size): the largest element of each of ``output_size`` windows.
+    """The largest element of each of n windows, whatever the input's length: window i is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
 
     Args:
-        output_size: their number. return_indices: give (maxima, where they were).
+        output_size: n. return_indices: give also the int64 place in L of each maximum.
+
+    Input: (N, C, L) or (C, L). Output: (N, C, n) or (C, n), or a pair of such.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or without elements, or a negative size.
     """
 
     function = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """(N, C, H, W) → (N, C, *output_size); arguments as :class:`AdaptiveMaxPool1d`, sizes one number or two."""
+    """The largest element of each of n × m windows of an image of any size.
+
+    In a dimension of length L, of n windows, the i-th is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
+
+    Args:
+        output_size: (n, m), or one int for both; None in a pair keeps the input's length.
+        return_indices: give also the int64 place of each maximum in the flattened H × W.
+
+    Input: (N, C, H, W) or (C, H, W). Output: (N, C, n, m) or (C, n, m), or a pair of such.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or without elements, or a size that cannot be.
+    """
 
     function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """(N, C, D, H, W) → (N, C, *output_size); arguments as :class:`AdaptiveMaxPool1d`, sizes one number or three."""
+    """The largest element of each of k × n × m windows of a volume of any size.
+
+    In a dimension of length L, of n windows, the i-th is [⌊i·L/n⌋, ⌈(i + 1)·L/n⌉).
+
+    Args:
+        output_size: (k, n, m), or one int for all; None in a triple keeps the input's length.
+        return_indices: give also the int64 place of each maximum in the flattened D × H × W.
+
+    Input: (N, C, D, H, W) or (C, D, H, W). Output: (N, C, k, n, m) or (C, k, n, m), or a pair of such.
+
+    Raises:
+        ShapeError (when called): an input of other dimensions or without elements, or a size that cannot be.
+    """
 
     function = staticmethod(F.adaptive_max_pool3d)
 
@@ -374,10 +526,14 @@ class MaxUnpool1d(_MaxUnpoolNd):
     """The way back from :class:`MaxPool1d` with ``return_indices=True``: maxima at their places, zeros elsewhere.
 
     Args:
-        kernel_size, stride, padding: as for the pooling.
+        kernel_size: K, of the pooling. stride: of the pooling, by default the kernel size. padding: of the pooling.
+
+    Input: what the pooling gave, (N, C, L) or (C, L) each; and ``output_size``, the length (or whole shape) of what was
+    pooled, where the stride leaves several possible. Output: (N, C, L′) with L′ = (L − 1)·stride + K − 2·padding.
 
     Raises:
-        ShapeError (when called): shapes that do not fit. ArgumentError: an ``output_size`` that cannot be.
+        When called: ShapeError: shapes that do not fit. ArgumentError: an ``output_size`` that cannot be.
+            ValueRangeError: an index outside of the result.
     """
 
     dims = 1
@@ -385,14 +541,40 @@ class MaxUnpool1d(_MaxUnpoolNd):
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
-    """The way back from :class:`MaxPool2d`; arguments, each one or two numbers, as :class:`MaxUnpool1d`."""
+    """The way back from :class:`MaxPool2d` with ``return_indices=True``: maxima at their places, zeros elsewhere.
+
+    Args:
+        kernel_size: (KH, KW), of the pooling. stride: of the pooling, by default the kernel size.
+        padding: of the pooling. All three: one int or (height, width).
+
+    Input: what the pooling gave, (N, C, H, W) or (C, H, W) each; and ``output_size``, the lengths (or whole shape) of
+    what was pooled, where the stride leaves several possible. Output: (N, C, H′, W′) with
+    H′ = (H − 1)·stride + KH − 2·padding, and W′ likewise.
+
+    Raises:
+        When called: ShapeError: shapes that do not fit. ArgumentError: an ``output_size`` that cannot be.
+            ValueRangeError: an index outside of the result.
+    """
 
     dims = 2
     function = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
-    """The way back from :class:`MaxPool3d`; arguments, each one or three numbers, as :class:`MaxUnpool1d`."""
+    """The way back from :class:`MaxPool3d` with ``return_indices=True``: maxima at their places, zeros elsewhere.
+
+    Args:
+        kernel_size: (KD, KH, KW), of the pooling. stride: of the pooling, by default the kernel size.
+        padding: of the pooling. All three: one int or (depth, height, width).
+
+    Input: what the pooling gave, (N, C, D, H, W) or (C, D, H, W) each; and ``output_size``, the lengths (or whole
+    shape) of what was pooled, where the stride leaves several possible. Output: (N, C, D′, H′, W′) with
+    D′ = (D − 1)·stride + KD − 2·padding, and H′ and W′ likewise.
+
+    Raises:
+        When called: ShapeError: shapes that do not fit. ArgumentError: an ``output_size`` that cannot be.
+            ValueRangeError: an index outside of the result.
+    """
 
     dims = 3
     function = staticmethod(F.max_unpool3d)

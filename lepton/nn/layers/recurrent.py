@@ -40,8 +40,17 @@ class RNNBase(Module):
     ``_reverse``. G is the number of gates, P is ``proj_size`` or H, I is ``input_size``, or P times the directions
     above the first layer. All begin uniform over ±1/√H, drawn in this order.
 
+    Args:
+        mode: ``"RNN_TANH"``, ``"RNN_RELU"``, ``"LSTM"`` or ``"GRU"``.
+        input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
+        bias: whether there are biases. batch_first: batches are (N, T, …) instead of (T, N, …).
+        dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
+        bidirectional: a second row of layers reads the sequence backwards.
+        proj_size: P, less than ``hidden_size``, or 0 for no projection.
+
     Raises:
-        ArgumentTypeError: a size is no int, or a switch no bool. ArgumentError: a number is out of its range.
+        ArgumentTypeError: a size is no int, or a switch no bool. ArgumentError: a number is out of its range, or there
+            is no such mode.
     """
 
     mode: str
@@ -312,7 +321,7 @@ def _refuse_projection(proj_size: Any) -> None:
 
 
 class RNN(RNNBase):
-    """Elman's network: h_t = φ(x_t·W_ihᵀ + b_ih + h_{t−1}·W_hhᵀ + b_hh), φ = tanh or ReLU (Elman, 1990).
+    """h_t = φ(x_t·W_ihᵀ + b_ih + h_{t−1}·W_hhᵀ + b_hh), φ = tanh or ReLU: Elman's network (Elman, 1990).
 
     Args:
         input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
@@ -320,13 +329,18 @@ class RNN(RNNBase):
         batch_first: batches are (N, T, …) instead of (T, N, …); the states are (…, N, H) either way.
         dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
         bidirectional: a second row of layers reads the sequence backwards (D = 2 directions instead of 1).
+        proj_size: must be None; only :class:`LSTM` has projections.
 
     Input: (T, N, I), (T, I) for one sequence, or a ``PackedSequence``; and h_0, (D·num_layers, N, H), by default zeros.
     Output: h of the last layer, (T, N, D·H), the directions side by side, or packed; and h_n, as h_0.
 
+    Parameters: for layer k ``weight_ih_lk`` (H, I), or (H, D·H) above the first, ``weight_hh_lk`` (H, H),
+    ``bias_ih_lk`` and ``bias_hh_lk`` (H), in the other direction with ``_reverse``; all begin uniform over ±1/√H.
+
     Raises:
-        As :class:`RNNBase`. When called: ArgumentError: the input has another type or number of dimensions. ShapeError:
-        a dimension does not fit. DTypeError: the state has another type.
+        ArgumentTypeError: a size is no int, or a switch no bool. ArgumentError: a number is out of its range, or there
+            is no such nonlinearity. When called: ArgumentError: the input has another type or number of dimensions.
+            ShapeError: a dimension does not fit. DTypeError: the state has another type.
     """
 
     def __init__(
@@ -365,16 +379,34 @@ class LSTM(RNNBase):
 
         c_t = σ(f)∘c_{t−1} + σ(i)∘tanh(g),    h_t = σ(o)∘tanh(c_t)
 
-    With ``proj_size`` P, h_t = (σ(o)∘tanh(c_t))·W_hrᵀ has P numbers (Sak et al., 2014).
+    With ``proj_size`` P, h_t = (σ(o)∘tanh(c_t))·W_hrᵀ has P numbers (Sak et al., 2014), else P = H.
 
     Args:
-        As for :class:`RNN`. proj_size: P, less than ``hidden_size``, or 0 for no projection.
+        input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
+        bias: whether there are b_ih and b_hh.
+        batch_first: batches are (N, T, …) instead of (T, N, …); the states are (…, N, H) either way.
+        dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
+        bidirectional: a second row of layers reads the sequence backwards (D = 2 directions instead of 1).
+        proj_size: P, less than ``hidden_size``, or 0 for no projection.
 
-    Input: as for :class:`RNN`, with (h_0, c_0), (D·num_layers, N, P or H) and (D·num_layers, N, H).
-    Output: as for :class:`RNN`, with (h_n, c_n).
+    Input: (T, N, I), (T, I) for one sequence, or a ``PackedSequence``; and (h_0, c_0), (D·num_layers, N, P) and
+    (D·num_layers, N, H), by default zeros.
+    Output: h of the last layer, (T, N, D·P), the directions side by side, or packed; and (h_n, c_n), as (h_0, c_0).
+
+    Parameters: for layer k ``weight_ih_lk`` (4·H, I), or (4·H, D·P) above the first, ``weight_hh_lk`` (4·H, P),
+    ``bias_ih_lk`` and ``bias_hh_lk`` (4·H), with a projection ``weight_hr_lk`` (P, H), in the other direction with
+    ``_reverse``; all begin uniform over ±1/√H.
 
     Raises:
-        As :class:`RNN`.
+        ArgumentTypeError: a size is no int, or a switch no bool; when called: the state is no pair. ArgumentError: a
+            number is out of its range; when called: the input has another type or number of dimensions. ShapeError
+            (when called): a dimension does not fit. DTypeError (when called): a state has another type.
+
+    >>> from lepton import nn, ones
+    >>> layer = nn.LSTM(input_size=3, hidden_size=5, num_layers=2, batch_first=True)
+    >>> out, (h, c) = layer(ones(4, 7, 3))
+    >>> [list(each.shape) for each in (out, h, c)]
+    [[4, 7, 5], [2, 4, 5], [2, 4, 5]]
     """
 
     def __init__(
@@ -437,7 +469,29 @@ class GRU(RNNBase):
 
         r = σ(z_r + v_r),    u = σ(z_u + v_u),    n = tanh(z_n + r∘v_n),    h_t = (1 − u)∘n + u∘h_{t−1}
 
-    Arguments, input, output and errors are as for :class:`RNN`.
+    Args:
+        input_size, hidden_size: I and H. num_layers: how many layers, each of which reads the one below.
+        bias: whether there are b_ih and b_hh.
+        batch_first: batches are (N, T, …) instead of (T, N, …); the states are (…, N, H) either way.
+        dropout: the probability of :class:`~lepton.nn.Dropout` after each layer but the last.
+        bidirectional: a second row of layers reads the sequence backwards (D = 2 directions instead of 1).
+        proj_size: must be None; only :class:`LSTM` has projections.
+
+    Input: (T, N, I), (T, I) for one sequence, or a ``PackedSequence``; and h_0, (D·num_layers, N, H), by default zeros.
+    Output: h of the last layer, (T, N, D·H), the directions side by side, or packed; and h_n, as h_0.
+
+    Parameters: for layer k ``weight_ih_lk`` (3·H, I), or (3·H, D·H) above the first, ``weight_hh_lk`` (3·H, H),
+    ``bias_ih_lk`` and ``bias_hh_lk`` (3·H), in the other direction with ``_reverse``; all begin uniform over ±1/√H.
+
+    Raises:
+        ArgumentTypeError: a size is no int, or a switch no bool. ArgumentError: a number is out of its range; when
+            called: the input has another type or number of dimensions. ShapeError (when called): a dimension does not
+            fit. DTypeError (when called): the state has another type.
+
+    >>> from lepton import nn, ones
+    >>> out, h = nn.GRU(input_size=3, hidden_size=5, bidirectional=True)(ones(7, 4, 3))
+    >>> [list(each.shape) for each in (out, h)]
+    [[7, 4, 10], [2, 4, 5]]
     """
 
     def __init__(

@@ -26,6 +26,12 @@ class RNNCellBase(Module):
 
     G is ``num_chunks``, the number of gates. All begin uniform over ±1/√H, drawn in this order. ``states`` tells how
     many tensors a cell hands on to the next step.
+
+    Args:
+        input_size, hidden_size: I and H. bias: whether there are biases. num_chunks: G.
+
+    Raises:
+        ShapeError: a size is negative.
     """
 
     states: ClassVar[int] = 1
@@ -114,11 +120,14 @@ class RNNCell(RNNCellBase):
         input_size, hidden_size: I and H. bias: whether there are b_ih and b_hh.
         nonlinearity: ``"tanh"`` or ``"relu"``.
 
-    Input: x, (N, I) or (I), and h, (N, H) or (H), by default zeros. Output: h', as h.
+    Input: x, (N, I) or (I), and h, (N, H) or (H), by default zeros. Output: h', (N, H) or (H).
+
+    Parameters: ``weight_ih`` (H, I), ``weight_hh`` (H, H), ``bias_ih`` and ``bias_hh`` (H); all begin uniform over
+    ±1/√H.
 
     Raises:
         When called: ArgumentError: a number of dimensions is wrong. ShapeError: a dimension does not fit. DTypeError:
-        the types differ. ValueRangeError: there is no such nonlinearity.
+            the types differ. ValueRangeError: there is no such nonlinearity.
     """
 
     def __init__(
@@ -153,10 +162,14 @@ class LSTMCell(RNNCellBase):
     Args:
         input_size, hidden_size: I and H. bias: whether there are b_ih and b_hh.
 
-    Input: x, (N, I) or (I), and (h, c), each (N, H) or (H), by default zeros. Output: (h', c').
+    Input: x, (N, I) or (I), and (h, c), each (N, H) or (H), by default zeros. Output: (h', c'), of the same shapes.
+
+    Parameters: ``weight_ih`` (4·H, I), ``weight_hh`` (4·H, H), ``bias_ih`` and ``bias_hh`` (4·H); all begin uniform
+    over ±1/√H.
 
     Raises:
-        As :class:`RNNCell`.
+        When called: ArgumentError: a number of dimensions is wrong. ShapeError: a dimension does not fit. DTypeError:
+            the types differ. ArgumentTypeError: the state is no pair.
     """
 
     states = 2
@@ -187,10 +200,14 @@ class GRUCell(RNNCellBase):
     Args:
         input_size, hidden_size: I and H. bias: whether there are b_ih and b_hh.
 
-    Input: x, (N, I) or (I), and h, (N, H) or (H), by default zeros. Output: h', as h.
+    Input: x, (N, I) or (I), and h, (N, H) or (H), by default zeros. Output: h', (N, H) or (H).
+
+    Parameters: ``weight_ih`` (3·H, I), ``weight_hh`` (3·H, H), ``bias_ih`` and ``bias_hh`` (3·H); all begin uniform
+    over ±1/√H.
 
     Raises:
-        As :class:`RNNCell`.
+        When called: ArgumentError: a number of dimensions is wrong. ShapeError: a dimension does not fit. DTypeError:
+            the types differ.
     """
 
     def __init__(

@@ -19,17 +19,27 @@ __all__ = ["SyncBatchNorm"]
 
 
 class SyncBatchNorm(_BatchNorm):
-    """:class:`BatchNorm1d` for (N, C, …) of any number of dimensions, over the batches of all ranks together.
+    """z = (x − mean)/√(var + ε)·weight + bias: batch normalisation over the batches of all ranks together.
 
     In training, mean and variance are those of all ranks' batches, as if one rank had them all; the ranks may have
-    batches of different sizes. On a single process, and in evaluation, it is batch normalisation.
+    batches of different sizes. On a single process, and in evaluation, it is batch normalisation (Ioffe and Szegedy,
+    2015).
 
     Args:
+        num_features: C, the number of channels. eps: ε, keeps the root away from 0.
+        momentum: how far the running statistics move; None averages over all batches so far.
+        affine: whether there is a weight. bias: whether, with that, there is a bias.
+        track_running_stats: keep running statistics; without, evaluation takes the batch's too.
         process_group: the ranks that normalise together; by default all.
-        other arguments: as for :class:`BatchNorm1d`.
+
+    Input: (N, C, …). Output: of the same shape.
+
+    Parameters: ``weight`` and ``bias``, (C), begin with 1 and 0. Buffers: ``running_mean`` and ``running_var``, (C),
+    begin with 0 and 1; ``num_batches_tracked``.
 
     Raises:
-        ArgumentError (when called): an input without channels, or one value per channel in training.
+        ArgumentError (when called): an input without channels, or one value per channel in training. ShapeError (when
+            called): other channels.
     """
 
     def __init__(

@@ -41,20 +41,21 @@ class _Layer(Module):
     self_attn: MultiheadAttention
     attentions: int
 
-    def _build(
+    def __init__(
         self,
         d_model: int,
         nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: Activation,
-        layer_norm_eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        device: DeviceLike,
-        dtype: DType,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DType = None,
     ) -> None:
+        super().__init__()
         made: dict[str, Any] = {"device": device, "dtype": dtype}
         for name in ("self_attn", "multihead_attn")[: self.attentions]:
             attention = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **made)
@@ -97,32 +98,22 @@ class TransformerEncoderLayer(_Layer):
         norm_first: normalise what goes into attention and linear maps, instead of the sums.
         bias: whether projections, linear maps and normalisations have biases.
 
+    Input: (S, N, E), (N, S, E) if ``batch_first``, or (S, E); masks as ``forward`` tells. Output: of the same shape.
+
+    Parameters: those of ``self_attn``, a :class:`MultiheadAttention`, of ``linear1`` and ``linear2``, and of ``norm1``
+    and ``norm2``, two :class:`LayerNorm`.
+
     Raises:
-        ValueRangeError: no such activation. ContractError: ``nhead`` does not divide E; when called: shapes that do
-            not fit.
+        ValueRangeError: no such activation. ArgumentError: ``dropout`` is outside [0, 1]. ContractError: ``nhead`` does
+            not divide E; when called: shapes that do not fit.
+
+    >>> from lepton import nn, ones
+    >>> layer = nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> layer(ones(4, 5, 8)).shape
+    lepton.Size([4, 5, 8])
     """
 
     attentions = 1
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: DeviceLike = None,
-        dtype: DType = None,
-    ) -> None:
-        super().__init__()
-        self._build(
-            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias,
-            device, dtype,
-        )  # fmt: skip
 
     def forward(
         self,
@@ -148,32 +139,31 @@ class TransformerEncoderLayer(_Layer):
 class TransformerDecoderLayer(_Layer):
     """Attention of a sequence to itself, then to ``memory``, then linear2(activation(linear1(x))).
 
-    Each of the three is added to its input and normalised. Arguments and errors are those of
-    :class:`TransformerEncoderLayer`.
+    Each of the three is added to its input and normalised (Vaswani et al., *Attention Is All You Need*, 2017).
+
+    Args:
+        d_model: E, the width of the sequence. nhead: the number of heads.
+        dim_feedforward: the width between the linear maps.
+        dropout: of the weights of attention, of the activation's result, and of what is added.
+        activation: ``"relu"``, ``"gelu"``, or a function of a tensor.
+        layer_norm_eps: ε of the normalisations.
+        batch_first: (N, T, E) in place of (T, N, E).
+        norm_first: normalise what goes into attention and linear maps, instead of the sums.
+        bias: whether projections, linear maps and normalisations have biases.
+
+    Input: the sequence (T, N, E) and the memory (S, N, E), (N, …, E) if ``batch_first``, or (T, E) and (S, E); masks as
+    ``forward`` tells. Output: of the sequence's shape.
+
+    Parameters: those of ``self_attn`` and ``multihead_attn``, two :class:`MultiheadAttention`, of ``linear1`` and
+    ``linear2``, and of ``norm1`` to ``norm3``, three :class:`LayerNorm`.
+
+    Raises:
+        ValueRangeError: no such activation. ArgumentError: ``dropout`` is outside [0, 1]. ContractError: ``nhead`` does
+            not divide E; when called: shapes that do not fit.
     """
 
     attentions = 2
     multihead_attn: MultiheadAttention
-
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = F.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: DeviceLike = None,
-        dtype: DType = None,
-    ) -> None:
-        super().__init__()
-        self._build(
-            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias,
-            device, dtype,
-        )  # fmt: skip
 
     def forward(
         self,
@@ -203,16 +193,22 @@ class TransformerDecoderLayer(_Layer):
 
 
 class TransformerEncoder(Module):
-    """Several layers one after the other, then perhaps a normalisation.
+    """norm(layerₙ(…layer₁(x))): several layers one after the other, then perhaps a normalisation.
 
     Args:
         encoder_layer: of which each layer is a copy, with the same parameters to begin with.
-        num_layers: how many there are.
+        num_layers: n, how many there are.
         norm: applied to the last one's result.
         enable_nested_tensor: without training and gradients, give 0 in the place of padding (before ``norm``), as
             PyTorch does where it packs padded sequences. It packs with layers of its own kind alone that have
             ``batch_first``, biases, an even number of heads, ReLU or GELU, and no ``norm_first``, and without ``mask``.
         mask_check: do so only where all padding is at the sequences' ends.
+
+    Input: (S, N, E), (N, S, E) if the layers have ``batch_first``, or (S, E); masks as ``forward`` tells. Output: of
+    the same shape.
+
+    Raises:
+        ContractError (when called): shapes that do not fit. IndexRangeError (when called): there are no layers.
     """
 
     def __init__(
@@ -264,12 +260,18 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """Several layers one after the other, then perhaps a normalisation.
+    """norm(layerₙ(…layer₁(x, memory), memory)): several layers one after the other, then perhaps a normalisation.
 
     Args:
         decoder_layer: of which each layer is a copy, with the same parameters to begin with.
-        num_layers: how many there are.
+        num_layers: n, how many there are.
         norm: applied to the last one's result.
+
+    Input: the sequence (T, N, E) and the memory (S, N, E), (N, …, E) if the layers have ``batch_first``, or (T, E) and
+    (S, E); masks as ``forward`` tells. Output: of the sequence's shape.
+
+    Raises:
+        ContractError (when called): shapes that do not fit. IndexRangeError (when called): there are no layers.
     """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
@@ -311,18 +313,29 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder, whose result is the memory of a decoder (Vaswani et al., *Attention Is All You Need*, 2017).
+    """decoder(tgt, encoder(src)): an encoder, whose result is the memory of a decoder.
 
-    All matrices begin uniform (Xavier).
+    From Vaswani et al., *Attention Is All You Need*, 2017. All matrices begin uniform (Xavier). Embeddings, positions
+    and the map to words are not part of it.
 
     Args:
-        num_encoder_layers, num_decoder_layers: how many layers the two have.
-        custom_encoder, custom_decoder: modules in their place.
-        d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias: of the
-            layers, see :class:`TransformerEncoderLayer`; both stacks end with a normalisation.
+        d_model: E, the width of both sequences. nhead: the number of heads.
+        num_encoder_layers, num_decoder_layers: how many layers the two have; each stack ends with a normalisation.
+        dim_feedforward: the width between the linear maps of a layer.
+        dropout: of the weights of attention, of the activation's result, and of what is added.
+        activation: ``"relu"``, ``"gelu"``, or a function of a tensor.
+        custom_encoder, custom_decoder: modules in the place of the two.
+        layer_norm_eps: ε of the normalisations.
+        batch_first: (N, S, E) in place of (S, N, E).
+        norm_first: normalise what goes into attention and linear maps, instead of the sums.
+        bias: whether projections, linear maps and normalisations have biases.
+
+    Input: ``src`` (S, N, E) and ``tgt`` (T, N, E), (N, …, E) if ``batch_first``, or (S, E) and (T, E); masks as
+    ``forward`` tells. Output: of the shape of ``tgt``.
 
     Raises:
-        ShapeError (when called): ``src`` and ``tgt`` have different batch sizes, or not the width ``d_model``.
+        ValueRangeError: no such activation. ArgumentError: ``dropout`` is outside [0, 1]. ContractError: ``nhead`` does
+            not divide E. ShapeError (when called): ``src`` and ``tgt`` have different batch sizes, or not the width E.
     """
 
     def __init__(

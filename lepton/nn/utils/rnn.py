@@ -11,7 +11,7 @@ from lepton.autograd.ops.arguments import check_tensor, tensor_sequence
 from lepton.autograd.ops.creation import full, tensor
 from lepton.autograd.ops.indexing import getitem, index_select
 from lepton.autograd.ops.joining import stack, unbind
-from lepton.autograd.ops.scattering import masked_scatter
+from lepton.autograd.ops.replacing import masked_scatter
 from lepton.autograd.ops.shape import clone, transpose
 from lepton.autograd.ops.sorting import sort
 from lepton.autograd.tensor import Tensor

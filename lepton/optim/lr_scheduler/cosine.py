@@ -17,6 +17,9 @@ class CosineAnnealingLR(LRScheduler):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. T_max: T, the half period. eta_min: η, the lowest rate.
+
+    Raises:
+        ArgumentTypeError: no optimizer. MissingOptionError: going on, and the groups have no ``initial_lr``.
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:

@@ -162,7 +162,7 @@ class OneCycleLR(_MomentumCycle):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. max_lr: the highest rate, also one for each group.
-        total_steps: how many steps there are; or ``epochs`` times ``steps_per_epoch``.
+        total_steps: how many steps there are. epochs, steps_per_epoch: two numbers whose product it is, if not given.
         pct_start: the part of them in which γ rises, a float. anneal_strategy: ``"cos"`` or ``"linear"``.
         cycle_momentum: whether momentum (β₁ where there are betas) goes too.
         base_momentum, max_momentum: its bounds, also one for each group.

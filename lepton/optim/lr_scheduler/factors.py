@@ -94,6 +94,9 @@ class StepLR(LRScheduler):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. step_size: steps between changes. gamma: the factor.
+
+    Raises:
+        ArgumentTypeError: no optimizer. MissingOptionError: going on, and the groups have no ``initial_lr``.
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
@@ -116,6 +119,9 @@ class MultiStepLR(LRScheduler):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. milestones: the steps at which to change. gamma: the factor.
+
+    Raises:
+        ArgumentTypeError: no optimizer. MissingOptionError: going on, and the groups have no ``initial_lr``.
     """
 
     def __init__(
@@ -225,6 +231,9 @@ class ExponentialLR(LRScheduler):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. gamma: the factor.
+
+    Raises:
+        ArgumentTypeError: no optimizer. MissingOptionError: going on, and the groups have no ``initial_lr``.
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
@@ -244,6 +253,9 @@ class PolynomialLR(LRScheduler):
 
     Args:
         optimizer, last_epoch: as for :class:`LRScheduler`. total_iters: steps to zero. power: the exponent.
+
+    Raises:
+        ArgumentTypeError: no optimizer. MissingOptionError: going on, and the groups have no ``initial_lr``.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ class ReduceLROnPlateau(LRScheduler):
 
     Args:
         optimizer: whose rates to change. mode: whether ``"min"`` or ``"max"`` is better. factor: below 1.
-        patience: steps without improvement that are borne. threshold: the least change that counts as improvement,
-            relative to the best value (``threshold_mode="rel"``) or as such (``"abs"``).
+        patience: steps without improvement that are borne. threshold: the least change that counts as improvement.
+        threshold_mode: whether that is relative to the best value (``"rel"``) or as such (``"abs"``).
         cooldown: steps after a change in which nothing is counted. min_lr: the lowest rate, also one for each group.
         eps: a change of a rate by no more than this is not made.
 
