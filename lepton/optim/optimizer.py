@@ -6,7 +6,8 @@ import copy
 import functools
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from types import NoneType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -321,8 +322,11 @@ class Optimizer:
         """Take over what :meth:`state_dict` gave, tensors copied and cast to the parameters' types.
 
         Raises:
-            ArgumentError: the groups do not match; nothing is changed then.
+            ArgumentError: the groups do not match, or it is not what :meth:`state_dict` gives. ArgumentTypeError: it is
+                no dict. Nothing is changed then.
         """
+        if not isinstance(state_dict, Mapping):
+            raise ArgumentTypeError(f"an optimizer's state_dict is a dict, not a {type(state_dict).__name__}")
         state_dict = dict(state_dict)
         for hook in self._load_pre_hooks.values():
             answer = hook(self, state_dict)
@@ -330,6 +334,7 @@ class Optimizer:
         missing = {"state", "param_groups"} - set(state_dict)
         if missing:
             raise ArgumentError(f"this is no optimizer state_dict: it lacks {' and '.join(sorted(missing))}")
+        _check_form(state_dict)
         saved_groups = state_dict["param_groups"]
         self._check_groups(saved_groups)
         by_number: dict[Any, Tensor] = {}
@@ -348,6 +353,10 @@ class Optimizer:
                 f"{len(saved_groups)}, and the optimizer has {len(self.param_groups)}"
             )
         for index, (group, saved) in enumerate(zip(self.param_groups, saved_groups, strict=True)):
+            for name, value in saved.items():
+                held = group.get(name)
+                if isinstance(held, (int, float)) and not isinstance(value, (int, float, Tensor, NoneType)):
+                    raise ArgumentError(f"loaded state dict has {name}={value!r} in group {index}, which is no number")
             if len(group["params"]) != len(saved["params"]):
                 raise ArgumentError(
                     "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
@@ -387,6 +396,22 @@ class Optimizer:
 
 
 # ---------------------------------------------------------------------- what the optimizers share
+
+
+def _check_form(state_dict: StateDict) -> None:
+    """Refuse what has not the form that ``state_dict()`` gives."""
+    groups, state = state_dict["param_groups"], state_dict["state"]
+    if not isinstance(groups, (list, tuple)):
+        raise ArgumentError(f"this is no optimizer state_dict: its param_groups are a {type(groups).__name__}")
+    for index, group in enumerate(groups):
+        numbers = group.get("params") if isinstance(group, Mapping) else None
+        if not isinstance(numbers, (list, tuple)) or not all(isinstance(each, Hashable) for each in numbers):
+            raise ArgumentError(f"this is no optimizer state_dict: group {index} has no list of params")
+    if not isinstance(state, Mapping):
+        raise ArgumentError(f"this is no optimizer state_dict: its state is a {type(state).__name__}")
+    for key, values in state.items():
+        if isinstance(key, int) and not isinstance(values, Mapping):
+            raise ArgumentError(f"this is no optimizer state_dict: the state of parameter {key} is no dict")
 
 
 def _copied(value: Any) -> Any:

@@ -283,6 +283,11 @@ def test_states_that_do_not_fit_change_nothing() -> None:
     for wrong in ({}, {**before, "more": 1}, LinearLR(optimizer(1.0)).state_dict()):
         with pytest.raises(ArgumentError, match=r"this is no state of a StepLR: missing .*, unexpected"):
             schedule.load_state_dict(wrong)
+    for name, value in (("last_epoch", "x"), ("base_lrs", [1.0, 2.0]), ("base_lrs", 1.0), ("gamma", None)):
+        with pytest.raises(ArgumentError, match=rf"this is no state of this StepLR: it has {name}="):
+            schedule.load_state_dict({**before, name: value})
+    with pytest.raises(ArgumentError, match="a StepLR's state is a dict, not a NoneType"):
+        schedule.load_state_dict(None)  # type: ignore[arg-type]
     assert schedule.state_dict() == before
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lepton
-from lepton.errors import ArgumentError, HookError
+from lepton.errors import ArgumentError, ArgumentTypeError, HookError
 from lepton.optim import (
     ASGD,
     LBFGS,
@@ -144,10 +144,20 @@ def test_state_dicts_that_do_not_fit_change_nothing() -> None:
         (shorter, "different number of parameter groups: 1, and the optimizer has 2"),
         (longer, "doesn't match the size of optimizer's group: group 0 has 2 parameters there and 1 here"),
         (unknown, "state for parameter 9"),
+        ({**good, "param_groups": None}, "its param_groups are a NoneType"),
+        ({**good, "param_groups": ["a", "b"]}, "group 0 has no list of params"),
+        ({**good, "param_groups": [{**each, "params": [[0]]} for each in good["param_groups"]]}, "no list of params"),
+        ({**good, "param_groups": [{**each, "lr": "fast"} for each in good["param_groups"]]}, "lr='fast' in group 0"),
+        ({**good, "state": []}, "its state is a list"),
+        ({**good, "state": {0: 3}}, "the state of parameter 0 is no dict"),
     ):
         with pytest.raises(ArgumentError, match=message):
             optimizer.load_state_dict(wrong)
         assert repr(optimizer.state_dict()) == before
+    for nothing in (None, [("state", {})], 3):
+        with pytest.raises(ArgumentTypeError, match="an optimizer's state_dict is a dict, not a"):
+            optimizer.load_state_dict(nothing)  # type: ignore[arg-type]
+    assert repr(optimizer.state_dict()) == before
 
 
 def test_hooks_around_steps_and_states() -> None:

@@ -145,14 +145,21 @@ class LRScheduler:
         """Take over what :meth:`state_dict` gave.
 
         Raises:
-            ArgumentError: it is the state of another kind of schedule; nothing is changed then.
+            ArgumentError: it is the state of another kind of schedule, or of one for other groups, or no state at all;
+                nothing is changed then.
         """
-        expected = set(self.state_dict())
+        held = self.state_dict()
+        if not isinstance(state_dict, dict):
+            raise ArgumentError(f"a {type(self).__name__}'s state is a dict, not a {type(state_dict).__name__}")
+        expected = set(held)
         if set(state_dict) != expected:
             raise ArgumentError(
                 f"this is no state of a {type(self).__name__}: missing {sorted(expected - set(state_dict))}, "
-                f"unexpected {sorted(set(state_dict) - expected)}"
+                f"unexpected {sorted(set(state_dict) - expected, key=str)}"
             )
+        for name, value in state_dict.items():
+            if not _replaces(held[name], value):
+                raise ArgumentError(f"this is no state of this {type(self).__name__}: it has {name}={value!r}")
         self._take_over(dict(state_dict))
 
     def _take_over(self, state: dict[str, Any]) -> None:
@@ -160,6 +167,13 @@ class LRScheduler:
 
 
 # ---------------------------------------------------------------------- what the schedules share
+
+
+def _replaces(held: Any, value: Any) -> bool:
+    """Whether a state's value is of the kind of the one that it takes the place of: a number, or as long a list."""
+    if isinstance(held, (int, float)):
+        return isinstance(value, (int, float, Tensor))
+    return not isinstance(held, list) or (isinstance(value, list) and len(value) == len(held))
 
 
 def check_optimizer(optimizer: Any) -> None:
