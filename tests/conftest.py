@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from lepton.backend import dtypes
 ORACLE = Path(__file__).parent / "oracle"
 DRAWN = 20
 PATIENCE = 2.0  # seconds that threads which were told to end may take to do so
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a shell: tests of Ctrl-C need it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", max_examples=DRAWN, derandomize=True, database=None, print_blob=True, **common)
