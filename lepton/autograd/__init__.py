@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton.autograd.engine import backward, grad
 from lepton.autograd.function import Function
+from lepton.autograd.gradcheck import gradcheck, gradgradcheck
 from lepton.autograd.state import (
     detect_anomaly,
     enable_grad,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import lepton.autograd.functional as functional
     import lepton.autograd.graph as graph
     from lepton.autograd.drawing import draw
-    from lepton.autograd.gradcheck import gradcheck, gradgradcheck
 
 __all__ = [
     "Function",
@@ -43,7 +43,6 @@ __all__ = [
 ]
 
 _MODULES = ("functional", "graph")
-_ON_FIRST_USE = {"draw": "drawing", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck"}
 
 
 def __getattr__(name: str) -> Any:
@@ -51,13 +50,9 @@ def __getattr__(name: str) -> Any:
 
     if name in _MODULES:
         return importlib.import_module(f"lepton.autograd.{name}")
-    if name not in _ON_FIRST_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"lepton.autograd.{_ON_FIRST_USE[name]}")
-    for known, home in _ON_FIRST_USE.items():  # the import set the submodule's own name; the function goes over it
-        if home == _ON_FIRST_USE[name]:
-            globals()[known] = getattr(module, known)
-    return globals()[name]
+    if name == "draw":
+        return importlib.import_module("lepton.autograd.drawing").draw
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

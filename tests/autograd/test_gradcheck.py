@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from typing import Any, ClassVar
 
 import numpy as np
@@ -290,3 +292,9 @@ def test_gradients_of_another_shape_or_type() -> None:
 def test_nan_is_a_mismatch() -> None:
     with pytest.raises(GradcheckError, match="the largest difference is nan"):
         gradcheck(lambda x: Times()(x, float("nan")), leaf([1.0]))
+
+
+def test_the_function_has_the_name_that_its_module_has_too() -> None:
+    """Whichever is imported first."""
+    program = "import lepton.autograd.gradcheck; assert callable(lepton.autograd.gradcheck)"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
