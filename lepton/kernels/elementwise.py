@@ -36,12 +36,14 @@ def relu_backward(g: Any, out: Any) -> Any:
 
 
 @kernel
+@widened
 def leaky_relu(x: Any, slope: float) -> Any:
     """x where x > 0, else slope·x, for 0 ≤ slope ≤ 1."""
     return xp(x).maximum(x, x * slope)
 
 
 @kernel
+@widened
 def leaky_relu_backward(g: Any, out: Any, slope: float) -> Any:
     """g where out > 0, else slope·g."""
     return g * xp(g).maximum((out > 0).astype(g.dtype), slope)

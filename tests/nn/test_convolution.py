@@ -255,6 +255,17 @@ def test_half_precision_is_accumulated_wide() -> None:
     assert abs(out[0, 0, 0].item() - exact) < exact * 2**-11
 
 
+def test_gradients_of_half_precision_are_those_of_single_rounded() -> None:
+    rng = np.random.default_rng(3)
+    x, weight = [lepton.from_numpy(rng.standard_normal(shape).astype(np.float16)) for shape in ((2, 8, 9), (8, 8, 3))]
+    found = []
+    for kind in (lepton.float16, lepton.float32):
+        leaves = [each.to(kind, copy=True).requires_grad_() for each in (x, weight)]
+        (F.conv1d(leaves[0], leaves[1], stride=2) * 0.5).sum().backward()
+        found.append([each.grad.half().tolist() for each in leaves])
+    assert found[0] == found[1]
+
+
 # ---------------------------------------------------------------------- errors
 
 
