@@ -57,6 +57,7 @@ def spread(name: str, **claims: Any) -> Entry:
     cases += [Call(fixed(shape=(3, 4), layout=layout), 1) for layout in LAYOUTS if layout != "broadcast"]
     values = [Call(typed(each, (3, 4)), 1).tagged(each) for each in DTYPES]
     values += [Call(HOLES, 1).tagged("nan"), Call(fixed(), 2).tagged("dim out of range"), Call(np.full((2, 3), 1e8), 1)]
+    values += [Call(np.zeros((2, 0)), 1, correction=-1)]
 
     @st.composite
     def calls(draw: Draw) -> Call:
@@ -180,7 +181,7 @@ ENTRIES = [
         *[Call(fixed(nonzero), p, dim, 1.5) for p in (2, 1, 3.5) for dim in (0, 1, -1)],
         *[Call(fixed(nonzero, layout=layout), 2, 0, 0.5) for layout in LAYOUTS],
         values=[Call(typed(each), 2, 0, 1.0) for each in DTYPES]
-        + [Call(np.zeros((2, 2)), 2, 0, 1.0), Call(fixed(), 2, 0, 100.0)],
+        + [Call(np.zeros((2, 2)), 2, 0, 1.0), Call(fixed(), 2, 0, 100.0), Call(fixed(), 2, 0, 0.0)],
         errors=[
             (Call(fixed(), 2, 2, 1.0), IndexError),
             (Call(fixed(), 0, 0, 1.0), RuntimeError),
@@ -221,10 +222,13 @@ ENTRIES = [
             Call(fixed(shape=(3, 4)), dx=0.5, dim=0),
             Call(fixed(shape=(3, 4)), fixed(shape=(4,), seed=1)),
             Call(fixed(shape=(3, 4)), fixed(shape=(3, 4), seed=1), dim=-1),
+            Call(fixed(shape=(3, 4)), fixed(shape=(3,), seed=1), dim=0),
             Call(fixed(shape=(1,))),
+            Call(fixed(shape=(2, 1)), fixed(shape=())),
             *[Call(fixed(shape=(3, 4), layout=layout)) for layout in LAYOUTS],
             values=[Call(typed(each)) for each in DTYPES]
-            + [Call(np.zeros((2, 0))), Call(fixed(), dim=2), Call(fixed(), fixed(shape=(2,)))],
+            + [Call(np.zeros((2, 0))), Call(fixed(), dim=2), Call(fixed(), fixed(shape=(2,))), Call(y=fixed())],
+            errors=[(Call(fixed(), fixed(shape=())), RuntimeError)],
             draw=with_identity(real).map(lambda call: Call(call.args[0], dim=call.args[1])),
         )
         for name in ("trapezoid", "cumulative_trapezoid")
@@ -253,6 +257,7 @@ ENTRIES = [
             *[Call(fixed(distinct, (3, 4)), 0.3, dim, keepdim=keep) for dim in (0, 1, -1) for keep in (False, True)],
             Call(fixed(distinct, (3, 4)), 0.6),
             Call(fixed(distinct, (3, 4)), Const(np.array([0.1, 0.5, 0.9])), 1),
+            Call(fixed(distinct, (2, 3, 4)), Const(np.array([0.1, 0.7])), 1, keepdim=True),
             *[
                 Call(fixed(distinct, (3, 4)), 0.3, 1, interpolation=how)
                 for how in ("lower", "higher", "midpoint", "nearest", "linear")
@@ -268,6 +273,7 @@ ENTRIES = [
             errors=[
                 (Call(fixed(), 1.5), RuntimeError),
                 (Call(fixed(), -0.1), RuntimeError),
+                (Call(fixed(), Const(np.array([0.5, 1.5]))), RuntimeError),
                 (Call(fixed(), 0.5, 2), IndexError),
             ],
             draw=with_identity(distinct).map(lambda call: Call(call.args[0], 0.35, call.args[1])),
@@ -323,7 +329,9 @@ ENTRIES = [
         Call(fixed(shape=(2, 4)), fweights=Const(np.array([1, 2, 1, 3]))),
         Call(fixed(shape=(2, 4)), aweights=Const(np.array([0.5, 1.0, 2.0, 0.25]))),
         *[Call(fixed(shape=(2, 4), layout=layout)) for layout in LAYOUTS],
-        values=[Call(typed(each, (2, 4))) for each in DTYPES] + [Call(fixed(shape=(2, 2, 2))), Call(fixed(shape=()))],
+        values=[Call(typed(each, (2, 4))) for each in DTYPES]
+        + [Call(fixed(shape=(2, 2, 2))), Call(fixed(shape=()))]
+        + [Call(Const(fixed(shape=(2, 1))), correction=0, fweights=Const(np.array(2)))],
         draw=arrays(min_ndim=2, max_ndim=2, min_side=2).map(Call),
     ),
     entry(

@@ -285,7 +285,9 @@ def _trapezoids(y: Tensor, x: Tensor | None, dx: float | None, dim: int, what: s
         if each is not None and each.dtype is dtypes.bool_:
             raise DTypeError(f"{what}: received a bool input for `{name}`, but bool is not supported")
     n = y._data.shape[dim]
-    if x is not None and x._data.shape[dim if x._data.ndim > 1 else -1] != n:
+    if x is not None and x._data.ndim == 0:
+        x = reshape(x, 1)
+    if x is not None and x._data.shape[dim if x._data.ndim > 1 else 0] != n:
         raise ShapeError("trapezoid: There must be one `x` value for each sample point")
     if n == 0:
         return None, dim
@@ -376,8 +378,6 @@ def _derivative(x: Tensor, spacing: Any, dim: int, edge_order: int) -> Tensor:
         steps = reshape(_constant(float(spacing), x, n - 1), (-1,) + (1,) * (x._data.ndim - dim - 1))
     later, earlier = _parts(x, dim)
     slopes = (later - earlier) / steps
-    if n == 2:
-        return cat([slopes, slopes], dim)
     after, before = _parts(steps, 0)
     right, left = _parts(slopes, dim)
     inside = (right * before + left * after) / (after + before)
