@@ -276,8 +276,11 @@ def _batch_times_vector(batch: Tensor, vector: Tensor) -> Tensor:
 def _batches(input: Tensor, other: Tensor) -> Tensor:
     a, b = input._data.shape, other._data.shape
     check_types(input, other)
-    if len(b) == 2 and a[-1] == b[0]:  # one large product instead of many small ones
-        return reshape(Mm()(reshape(input, math.prod(a[:-1]), a[-1]), other), (*a[:-1], b[1]))
+    if len(b) == 2:  # one large product instead of many small ones
+        rows = (math.prod(a[:-1]), a[-1])
+        if a[-1] != b[0]:
+            raise _shapes_of_mm(rows, b)
+        return reshape(Mm()(reshape(input, *rows), other), (*a[:-1], b[1]))
     batch = broadcast_shape(a[:-2], b[:-2])
     if a[-1] != b[-2]:
         size = math.prod(batch)
