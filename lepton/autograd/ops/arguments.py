@@ -185,17 +185,15 @@ def index_array(index: Any, like: Array, what: str, tensor_only: bool = True) ->
 
 
 def tensor_sequence(tensors: Any, what: str) -> Sequence[Tensor]:
-    """A sequence of Tensors, checked.
+    """A tuple or list of Tensors, checked.
 
     Raises:
-        ArgumentTypeError: it is not a sequence, or holds something else.
+        ArgumentTypeError: it is neither, or holds something else.
     """
     if not isinstance(tensors, (tuple, list)):
-        if isinstance(tensors, Tensor) or not hasattr(tensors, "__iter__"):
-            raise ArgumentTypeError(
-                f"{what}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
-            )
-        tensors = tuple(tensors)
+        raise ArgumentTypeError(
+            f"{what}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     for place, each in enumerate(tensors):
         if not isinstance(each, Tensor):
             raise ArgumentTypeError(
