@@ -150,7 +150,7 @@ def tensor_repr(self: Tensor) -> str:
         summarize = values.size > _options["threshold"]
         text = _body(values, indent, _Formatter(_edges(values) if summarize else values), summarize)
     parts = prefix + text
-    last = len(parts) - parts.rfind("\n") - 1 + 1
+    last = len(parts) - parts.rfind("\n")
     for suffix in _suffixes(self):
         if last + len(suffix) + 2 > _options["linewidth"]:
             parts += ",\n" + " " * indent + suffix

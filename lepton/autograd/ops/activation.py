@@ -209,7 +209,7 @@ def _limit(value: float, input: Tensor) -> float:
     return int(value) if input._data.dtype.kind in "iu" else value
 
 
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+def hardtanh(input: Tensor, min_val: float, max_val: float) -> Tensor:
     """x limited to [min_val, max_val], element by element, of the same type; the derivative at the limits is 0.
 
     Raises:

@@ -219,11 +219,10 @@ def _parse(index: Any, x: Tensor) -> tuple[Any, Any, bool]:
         advanced.pop()
     if not advanced:
         return tuple(basic), None, True
-    picks = [each for each in advanced if not isinstance(each, slice)]
-    return None if trivial else tuple(basic), _broadcastable(advanced, x), unique and _independent(entries, picks)
+    return None if trivial else tuple(basic), _broadcastable(advanced, x), unique and _independent(entries)
 
 
-def _independent(entries: list[Any], picks: list[Any]) -> bool:
+def _independent(entries: list[Any]) -> bool:
     """Whether masks alone pick, and just one of them: two would be paired element by element."""
     return sum([is_array(each) or isinstance(each, bool) for each in entries]) == 1
 
