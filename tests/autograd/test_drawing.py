@@ -90,3 +90,10 @@ def test_nothing_to_draw():
         draw(lepton.ones(1))
     with pytest.raises(ArgumentTypeError, match="expects a Tensor"):
         draw(3)
+
+
+def test_the_last_op_may_have_several_outputs() -> None:
+    x = lepton.ones(4, requires_grad=True)
+    found = texts(draw(x.split([1, 3])[1]))
+    assert "gives [3] float32" in found
+    assert "[4] float32" in found

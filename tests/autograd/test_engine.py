@@ -9,6 +9,7 @@ import pytest
 
 import lepton
 from lepton.autograd import engine, grad
+from lepton.autograd.op import Op
 from lepton.errors import AnomalyError, GradError, ShapeError, VersionError
 
 
@@ -586,3 +587,24 @@ def test_same_graph_gives_the_same_bits(seed):
         return x.grad.numpy()
 
     assert np.array_equal(run(), run())
+
+
+class Twice(Op):
+    """z = 2·(x + y)          ∂L/∂x = ∂L/∂y = 2·g, one array for both"""
+
+    __slots__ = ()
+
+    def forward(self, x, y):
+        return 2 * (x + y)
+
+    def backward(self, g):
+        both = 2 * g
+        return both, both
+
+
+def test_one_array_returned_for_two_inputs_is_not_shared_by_their_gradients():
+    x, y = leaf(1, 2), leaf(3, 4)
+    Twice()(x, y).sum().backward()
+    with lepton.no_grad():
+        x.grad.add_(1.0)
+    assert y.grad.tolist() == [2, 2]

@@ -153,6 +153,25 @@ def test_write_to_the_base_reaches_the_view():
     assert w.grad.tolist() == [5]
 
 
+def test_a_view_knows_of_a_write_to_its_base_when_it_is_asked_first():
+    base = lepton.zeros(3, dtype=lepton.float64)
+    view = base[1:]
+    base.add_(leaf(1, 2, 3))
+    assert view.requires_grad
+
+
+def test_parts_of_one_split_are_views_like_others():
+    x = leaf(1, 2, 3, 4)
+    y = x * 1.0
+    first, second = y.split(2)
+    first.mul_(3.0)
+    y.mul_(2.0)
+    assert first.tolist() == [6, 12]
+    assert grad(first.sum(), x, retain_graph=True)[0].tolist() == [6, 6, 0, 0]
+    assert grad(second.sum(), x, retain_graph=True)[0].tolist() == [0, 0, 2, 2]
+    assert grad(y.sum(), x)[0].tolist() == [6, 6, 2, 2]
+
+
 def test_siblings_follow():
     x = leaf(1, 2, 3, 4)
     y = x * 1.0
@@ -219,6 +238,16 @@ def test_setitem_is_differentiable(index):
     ones[raw] = 0
     assert x.grad.tolist() == ones.tolist()
     assert value.grad.item() == (1 - ones).sum()
+
+
+def test_setitem_on_the_graph_casts_and_the_gradient_comes_back_in_its_type():
+    x = lepton.ones(3, requires_grad=True)
+    y, value = x * 1.0, leaf(4, 5)
+    y[lepton.tensor([0, 2])] = value
+    assert y.dtype is lepton.float32
+    y.sum().backward()
+    assert (value.grad.dtype, value.grad.tolist()) == (lepton.float64, [1, 1])
+    assert (x.grad.dtype, x.grad.tolist()) == (lepton.float32, [0, 1, 0])
 
 
 def test_setitem_without_graph_casts_like_pytorch():

@@ -202,7 +202,11 @@ def test_a_turned_view_still_writes_into_its_base(name):
     assert view._base is y
     view.mul_(3)
     assert y.shape == (2, 3)
-    assert grad((y * y).sum(), x)[0].tolist() == (72 * x.detach()).tolist()
+    assert grad((y * y).sum(), x, retain_graph=True)[0].tolist() == (72 * x.detach()).tolist()
+    y.mul_(5)
+    weights = lepton.arange(6.0, dtype=lepton.float64).reshape(view.shape)
+    expected = 30 * weights.reshape(2, 3) if view.shape[-1] == 3 else 30 * weights.t()
+    assert grad((view * weights).sum(), x)[0].tolist() == expected.tolist()
 
 
 @over_turns
@@ -246,3 +250,9 @@ def test_methods_as_functions_do_what_the_methods_do():
     assert x.tolist() == [1, 1]
     assert not lepton.is_inference(x)
     assert {"abs_", "celu_", "detach"} <= set(dir(lepton))
+
+
+def test_to_takes_non_blocking_and_copy_by_position():
+    x = lepton.zeros(3)
+    assert x.to(lepton.float32, True, False) is x
+    assert x.to(lepton.float32, False, True) is not x

@@ -118,3 +118,9 @@ def test_each_matrix_of_a_batch_has_its_own_scale() -> None:
 def test_a_nilpotent_matrix_has_an_exponential_of_three_terms() -> None:
     a = np.diag([1e3, 2e3], 1)
     np.testing.assert_allclose(kernels.matrix_exp(a), np.eye(3) + a + a @ a / 2, rtol=1e-13)
+
+
+def test_the_exponential_of_a_number_is_exact_to_rounding_up_to_the_last_term() -> None:
+    """The largest that is not halved, where the term of degree 16 is 9e-16."""
+    a = np.full((1, 1), np.nextafter(kernels.SMALL_ENOUGH, 0))
+    np.testing.assert_allclose(kernels.matrix_exp(a), np.exp(a), rtol=4e-16)

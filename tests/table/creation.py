@@ -47,6 +47,7 @@ def like(name: str, *after: Any, **claims: Any) -> Entry:
     """A function of a tensor whose shape and type it takes."""
     calls = [Call(x, *after) for x in [*TYPED, *leaves(real)]]
     calls += [Call(fixed(), *after, dtype=Attr(each)) for each in DTYPES] + [Call([1.0], *after), Call(3, *after)]
+    calls += [] if after else [Call(input=fixed())]
     return entry(name, values=calls, grad=False, **claims)
 
 
@@ -60,12 +61,25 @@ def new(name: str, *after: Any, **claims: Any) -> Entry:
     return entry(f"Tensor.{name}", values=calls, grad=False, **claims)
 
 
+# what a list may hold besides Python's numbers: its type is the widest of all, and a tensor counts as its number
+MIXED = [
+    [raw(np.float32(1)), 2.5], [raw(np.float64(1)), 2.5], [raw(np.int8(1)), 2], [raw(np.int8(1)), True],
+    [raw(np.int8(1)), raw(np.int8(2))], [Const(np.array(1.5, np.float32)), 2], [Const(np.array(1)), 2.5],
+    [Const(np.array(1.5)), 2.5],
+]  # fmt: skip
 FROM_DATA = [Call(data) for data in DATA + RAGGED] + [Call(raw(np.asarray(x))) for x in RAW]
 FROM_DATA += [Call(data, dtype=Attr(each)) for data in (1.5, 3, True, [1, 0]) for each in DTYPES]
 
 ENTRIES = [
     factory(
-        "tensor", [*FROM_DATA, Call([1.0], requires_grad=True), Call([1], requires_grad=True), Call(1, device="no")]
+        "tensor",
+        [
+            *FROM_DATA,
+            *[Call(each) for each in MIXED],
+            Call([1.0], requires_grad=True),
+            Call([1], requires_grad=True),
+            Call(1, device="no"),
+        ],
     ),
     factory("as_tensor", FROM_DATA),
     factory("asarray", [*FROM_DATA, Call([1.0], requires_grad=True), Call(raw(np.arange(3.0)), copy=True)]),

@@ -82,14 +82,21 @@ def addcs() -> list[Call]:
     ]
 
 
+def nothing_added() -> list[Call]:
+    """x + 0·a·b, whose gradients are 0."""
+    return [Call(fixed(), fixed(positive, seed=1), fixed(positive, seed=2), value=0)]
+
+
 def scaled() -> list[Call]:
     """Sums with ``alpha``, of several types."""
     pairs = (("float32", "float64", -1.5), ("int64", "int64", 3), ("uint8", "uint8", 3), ("int64", "float32", 2.5))
     return [
         Call(fixed(), fixed(seed=1), alpha=2.5),
         Call(fixed(), 2.0, alpha=-1),
+        Call(fixed(), fixed(seed=1), alpha=2),
         *[Call(typed(a), typed(b, seed=2), alpha=alpha).tagged(f"{a} {b} {alpha}") for a, b, alpha in pairs],
         Call(typed("int64"), typed("int64"), alpha=2.5).tagged("floating alpha"),
+        Call(typed("bool"), typed("bool", seed=2)).tagged("bool of one shape"),
         Call(typed("bool"), typed("bool", seed=2), alpha=True).tagged("bool alpha"),
         Call(typed("float32"), typed("float32"), alpha=True).tagged("bool alpha of numbers"),
     ]
@@ -132,8 +139,8 @@ ARITHMETIC = [
     unary("reciprocal", nonzero),
     unary("sign", nonzero),
     unary("sgn", nonzero),
-    three("addcmul", real, real, real, values=addcs()),
-    three("addcdiv", real, real, nonzero, values=addcs()),
+    three("addcmul", real, real, real, values=addcs() + nothing_added()),
+    three("addcdiv", real, real, nonzero, values=addcs() + nothing_added()),
     three(
         "lerp",
         real,

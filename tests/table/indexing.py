@@ -64,6 +64,7 @@ KEYS = [
     (0, 1),
     (0, None),
     (Ellipsis, 0),
+    (Ellipsis, 0, Ellipsis),
     (0, Ellipsis, 1),
     (slice(1), slice(1, 3)),
     (),
@@ -366,8 +367,10 @@ ALONG = [
         Call(M, (np.array(0),), OTHER[0]),
         Call(M, (np.array(0), np.array(1)), S),
         *[Call(x, (numbers(1, 0),), OTHER) for x in LAID_OUT],
+        Call(X, (numbers(1, 0),), fixed(shape=X.shape, seed=7)),
         values=[Call(typed(each), (numbers(1),), typed(each, (3,), seed=3)) for each in DTYPES],
         errors=[
+            (Call(M, (numbers(0), 1), S), TypeError),
             *refused(Call(M, (numbers(0),), typed("int64", (3,))), Call(M, (numbers(0),), OTHER)),
             *out_of_range(Call(M, (numbers(5),), OTHER[0])),
         ],

@@ -474,7 +474,10 @@ OTHERS = [
         draw=shapes(max_ndim=2).flatmap(lambda s: arrays(real, (*s, 3))).flatmap(
             lambda x: arrays(real, (2, 3)).map(lambda w: Call(x, w, fixed(shape=(2,))))
         ),
-        errors=[(Call(fixed(shape=(2, 5)), fixed(shape=(4, 3))), RuntimeError)],
+        errors=[
+            (Call(fixed(shape=(2, 5)), fixed(shape=(4, 3))), RuntimeError),
+            (Call(typed("float32", (2, 3)), typed("float64", (4, 3))), RuntimeError),
+        ],
     ),
     entry(
         "nn.functional.bilinear",

@@ -126,5 +126,6 @@ ENTRIES = [
     entry("Tensor.__iter__", *[Call(fixed(shape=shape)) for shape in ((3,), (2, 3))],
           values=[Call(fixed(shape=shape)) for shape in ((), (0,), (0, 2))], outputs=list,
           draw=arrays(min_ndim=1, min_side=1).map(Call)),
-    entry("Tensor.__contains__", values=[Call(fixed(), 1.0), Call(typed("int64"), 2)], grad=False),
+    entry("Tensor.__contains__", values=[Call(fixed(), 1.0), Call(typed("int64"), 2), Call(fixed(), -100.0)],
+          grad=False),
 ]  # fmt: skip

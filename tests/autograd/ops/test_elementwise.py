@@ -76,7 +76,7 @@ def test_clamp_with_crossed_bounds_is_the_upper_one() -> None:
 
 
 def test_hardtanh_stops_the_gradient_at_its_limits() -> None:
-    assert slopes(activation.hardtanh, leaf(-1, -0.5, 1)) == [[0, 1, 0]]
+    assert slopes(lambda x: activation.hardtanh(x, -1.0, 1.0), leaf(-1, -0.5, 1)) == [[0, 1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,15 @@ def test_uint8_wraps() -> None:
     assert (x * 2).tolist() == [144]
     assert (-x).tolist() == [56]
     assert (x > 300).tolist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("exponent", "plain"),
+    [(2, lambda x: x * x), (3, lambda x: x * x * x), (-1, lambda x: 1 / x), (-2, lambda x: 1 / (x * x))],
+)
+def test_common_powers_are_products(exponent: int, plain: Callable[[Any], Any]) -> None:
+    x = np.linspace(0.1, 3, 300)
+    np.testing.assert_array_equal((Tensor(x) ** exponent)._data, plain(x))
 
 
 def test_integer_powers_stay_integers() -> None:
@@ -387,3 +396,8 @@ def test_bfloat16() -> None:
         out = function(x)
         assert out.dtype is lepton.bfloat16
         assert grad(out, x, Tensor(np.ones(3, bfloat16)))[0].dtype is lepton.bfloat16
+
+
+def test_second_derivatives_of_mixed_types_are_as_precise_as_the_result() -> None:
+    x, y = leaf(0.1, 0.2), array(0.3, 0.7, dtype=np.float32)
+    assert curvature(lambda each: lepton.hypot(each, y), x) == curvature(lambda each: lepton.hypot(each, y.double()), x)
