@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.table._families import fixed, typed
-from tests.table._format import Call, Const, Entry, entry
+from tests.table._format import Call, Const, Entry, Make, entry
 from tests.table._strategies import DTYPES, LAYOUTS, Draw, arrays, broadcastable, dim_of, nonzero, real, values_in
 
 X, M, V, S, E = (fixed(shape=shape) for shape in ((2, 3, 4), (2, 3), (6,), (), (0, 3)))
@@ -285,6 +285,7 @@ JOINING = [
             *out_of_range(Call([M, M], 2)),
             (Call([]), ValueError),
             (Call(M), TypeError),
+            (Call(Make(lambda _, *parts: iter(parts), (M, M))), TypeError),
         ],
         values=[Call([M, NOTHING]).tagged("nothing")],
         covers=("concat", "concatenate"),
