@@ -40,7 +40,7 @@ lint: $(VENV)/.dev ## Check style, types and the order of the rooms.
 bench: $(VENV)/.oracle ## Measure: each script in benchmarks/ in turn.
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
-docs: $(VENV)/.test ## Write the generated pages of docs/ anew.
+docs: $(VENV)/.test ## Write the page of all ops and the stub of Tensor anew.
 	$(BIN)/python tools/generate.py
 
 clean: ## Remove .venv and everything that was built or cached (not data/ and runs/).
