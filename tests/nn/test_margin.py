@@ -12,7 +12,7 @@ import pytest
 import lepton
 import lepton.nn.functional as F
 from lepton import nn
-from lepton.errors import ArgumentError, PlaceError
+from lepton.errors import ArgumentError, IndexRangeError, PlaceError
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(4, 5))
@@ -133,3 +133,8 @@ def test_what_is_out_of_range_is_named() -> None:
         F.gaussian_nll_loss(x, x, x - 2)
     with pytest.raises(ArgumentError, match="options are not available"):
         F.linear_cross_entropy(x, x, lepton.tensor([0, 1]), options=3)
+
+
+def test_scores_without_a_dimension_of_classes_are_named() -> None:
+    with pytest.raises(IndexRangeError, match="no dimension of classes"):
+        F.multilabel_soft_margin_loss(lepton.tensor(1.0), lepton.tensor(1.0))

@@ -164,6 +164,7 @@ def adaptive(kind: str, ndim: int) -> Entry:
             (Call(fixed(shape=(3,)), 2), RuntimeError),
             (Call(cube(ndim, 0), 2), RuntimeError),
             (Call(x, None), TypeError),
+            (Call(typed("bool", (2, 2, *(4,) * ndim)), 2), RuntimeError),
             *[(Call(cube(ndim, 4, (2, 0)), 2), RuntimeError)] * (kind == "max" or ndim == 3),
         ],
         covers=(f"{name}_with_indices",) if kind == "max" else (),

@@ -15,7 +15,7 @@ from lepton.autograd.ops.trigonometric import hypot
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import xp
-from lepton.errors import ArgumentError, DTypeError, PlaceError, ShapeError
+from lepton.errors import ArgumentError, DTypeError, IndexRangeError, PlaceError, ShapeError
 from lepton.nn.functional._reduction import check_reduction, chosen_reduction, reduced
 from lepton.nn.functional.activation import logsigmoid, relu
 from lepton.nn.functional.distance import pairwise_distance
@@ -324,6 +324,8 @@ def multilabel_soft_margin_loss(
     reduction = chosen_reduction(size_average, reduce, reduction)
     x: Any = check_tensor(input, "multilabel_soft_margin_loss")
     y: Any = check_tensor(target, "multilabel_soft_margin_loss", "target", 2)
+    if x.ndim == 0:
+        raise IndexRangeError("multilabel_soft_margin_loss: the input has no dimension of classes; it is 0-d")
     loss = -(y * logsigmoid(x) + (1 - y) * logsigmoid(-x))
     loss = loss if weight is None else loss * weight
     return reduced(loss.sum(x.ndim - 1) / x.shape[-1], reduction)

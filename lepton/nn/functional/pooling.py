@@ -109,12 +109,12 @@ def _max_pool(
     return_indices: bool,
 ) -> Any:  # fmt: skip
     pooling = _pooling(name, ndim, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _pooled(name, input, pooling, return_indices)
+
+
+def _pooled(name: str, input: Tensor, pooling: Pooling, return_indices: bool) -> Any:
     if input._data.dtype.kind == "b":
         raise UnsupportedDTypeError(f"\"{name}\" not implemented for 'Bool'; convert the input, as with .float()")
-    return _pooled(input, pooling, return_indices)
-
-
-def _pooled(input: Tensor, pooling: Pooling, return_indices: bool) -> Any:
     op = MaxPool(pooling, STATE.grad_enabled and input.requires_grad, return_indices)
     out = op(input)
     return (out, Tensor(op.indices)) if return_indices else out
@@ -336,7 +336,7 @@ def _adaptive_max(name: str, ndim: int, input: Any, output_size: Any, return_ind
             source[dim] = _repeating(length, n)
             index = Tensor(xp(input._data).asarray(source[dim], dtype="int64"))
             input = input.index_select(dim - ndim, index)
-    found = _pooled(input, _equal_bins(input._data.shape[-ndim:], counts), return_indices)
+    found = _pooled(name, input, _equal_bins(input._data.shape[-ndim:], counts), return_indices)
     if not return_indices or not any(source):
         return found
     return found[0], Tensor(_in_source(found[1]._data, input._data.shape[-ndim:], lengths, source))
