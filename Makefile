@@ -8,7 +8,9 @@ JOBS ?= 2
 
 # Tests run in JOBS processes, each with one thread for its matrix products: more would only fight over the cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
-PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist worksteal
+# Memory that nobody has written reads as the same wrong values every time, where it might be 0 by luck.
+WRONG_UNLESS_SET := MALLOC_PERTURB_=90
+PYTEST := $(ONE_THREAD) $(WRONG_UNLESS_SET) $(BIN)/python -m pytest --quiet --numprocesses $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -42,6 +42,18 @@ def test_multilabel_margin_loss_is_its_formula() -> None:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_an_empty_batch_costs_nothing(reduction: str) -> None:
+    for function, target in (
+        (F.multi_margin_loss, np.zeros(0, "int64")),
+        (F.multilabel_margin_loss, np.zeros((0, 3), "int64")),
+    ):
+        x = lepton.zeros(0, 3, requires_grad=True)
+        cost = function(x, lepton.tensor(target), reduction=reduction)
+        cost.backward()
+        assert cost.item() == 0 and x.grad is not None and x.grad.shape == (0, 3)
+
+
 def test_likelihoods_are_those_of_the_distributions() -> None:
     y, v = RNG.normal(size=(4, 5)), RNG.uniform(0.5, 2, (4, 5))
     density = np.exp(-((y - X) ** 2) / (2 * v)) / np.sqrt(2 * math.pi * v)
