@@ -12,7 +12,7 @@ from typing import Any
 from lepton.backend.devices import xp
 from lepton.kernels import special
 from lepton.kernels.piecewise import blocked, horner, widened
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.selection import masked, zero_for
 
 GELU_SCALE = math.sqrt(2 / math.pi)
@@ -23,7 +23,7 @@ GELU_TANH_FAR = 10.0  # tanh u is ±1 beyond, in double precision
 # ---------------------------------------------------------------------- relu and its family
 
 
-@kernel
+@fast_kernel("elementwise", 1 << 14)
 def relu(x: Any) -> Any:
     """max(x, 0); nan stays nan."""
     return xp(x).maximum(x, zero_for(x))

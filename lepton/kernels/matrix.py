@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lepton.backend.devices import Array, xp
 from lepton.kernels.reduction import is_narrow
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel
 
 
-@kernel
+@fast_kernel("matrix", 512)
 def matrix_product(a: Array, b: Array) -> Array:
     """a·b of vectors, matrices and batches of matrices; float16 and bfloat16 are multiplied in float32."""
     kind = a.dtype

@@ -1,0 +1,176 @@
+"""How a loop is compiled: with fixed argument types, at its first use, once for all processes, for the one pool.
+
+Numba compiles each function in seconds, and keeps the machine code on disk; processes that come later load it in
+milliseconds. The files lie beside the source, or under ``LEPTON_CACHE_DIR``, or where the source cannot be written to
+in the user's cache; in a directory named by a digest of all sources here, so that none of them outlives its source.
+
+The pool is that of OpenMP where it can be loaded, else Numba's own, which costs 50 µs more per loop. OpenMP's threads
+do not survive a fork: a child runs the reference.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+from numba.core import event
+
+from lepton._version import __version__
+from lepton.backend import threads
+from lepton.kernels.registry import use_reference
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+HERE = Path(__file__).parent
+MESSAGE = "Lepton compiles its fast kernels, once for this machine (ahead of time: python -m lepton.kernels.compiled)"
+
+_compiling = threading.RLock()
+_one_caller = threading.RLock()
+_loops: list[_Loop] = []
+
+
+@functools.cache
+def cache_directory() -> str:
+    """Where the machine code is kept."""
+    sources = sorted(HERE.glob("*.py"))
+    digest = hashlib.sha256(f"{__version__} {numba.__version__} {sys.version}".encode())
+    for each in sources:
+        digest.update(each.read_bytes())
+    given = os.environ.get("LEPTON_CACHE_DIR")
+    base = Path(given) if given else HERE / "__pycache__" / "machine_code"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        writable = os.access(base, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
+    return str(base / digest.hexdigest()[:16])
+
+
+class _Announcer(event.Listener):  # type: ignore[misc]
+    """Says once that something is compiled, which takes seconds; what comes from the cache is not announced."""
+
+    said = False
+
+    def on_start(self, event: Any) -> None:
+        if not _Announcer.said:
+            _Announcer.said = True
+            print(MESSAGE, file=sys.stderr, flush=True)  # noqa: T201
+
+    def on_end(self, event: Any) -> None:
+        """Nothing is to be said then."""
+
+
+@contextlib.contextmanager
+def _kept_in(directory: str) -> Iterator[None]:
+    """Let Numba keep what is compiled here in this directory, and the user's own functions where they belong."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, directory
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+class _Loop:
+    """A function that compiles itself at its first call."""
+
+    def __init__(self, function: Callable[..., Any], signatures: tuple[str, ...], options: dict[str, Any]) -> None:
+        self._function, self._signatures, self._options = function, signatures, options
+        self._ready: Callable[..., Any] | None = None
+        self._threads = threading.local()
+        functools.update_wrapper(self, function)
+        _loops.append(self)
+
+    def compile(self) -> Callable[..., Any]:
+        """Compile it, or load what was compiled before; the function that runs."""
+        with _compiling:
+            if self._ready is None:
+                prepare()
+                with _kept_in(cache_directory()), event.install_listener("numba:compile", _Announcer()):
+                    made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
+                    for each in self._signatures:
+                        made.compile(each)
+                    made.disable_compile()
+                self._ready = _in_turn(made) if self._options.get("parallel") else made
+        return self._ready
+
+    def __call__(self, *arguments: Any) -> Any:
+        ready = self._ready or self.compile()
+        wanted = threads.get_num_threads()
+        if getattr(self._threads, "number", None) != wanted:
+            numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
+            self._threads.number = wanted
+        return ready(*arguments)
+
+
+def _in_turn(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """The loop itself; where the pool can serve one caller only, callers wait for each other."""
+    if numba.threading_layer() != "workqueue":
+        return loop
+
+    def wait(*arguments: Any) -> Any:
+        with _one_caller:
+            return loop(*arguments)
+
+    return wait
+
+
+@functools.cache
+def prepare() -> None:
+    """Choose the pool, and load the matrix products that loops call by name.
+
+    It happens once, before anything is compiled or loaded.
+    """
+    if "NUMBA_THREADING_LAYER" not in os.environ:
+        numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+    importlib.import_module("lepton.kernels.compiled.blas").load()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=use_reference)
+
+
+def parallel(*signatures: str, **options: Any) -> Callable[[F], F]:
+    """Let a function with ``numba.prange`` loops be compiled for these argument types and run by the pool.
+
+    Args:
+        signatures: Numba's, such as ``"void(f4[::1], f4[::1])"``. One with ``X`` in it stands for two: with f4 and f8.
+        options: further ones of ``numba.njit``, such as ``fastmath``.
+    """
+    return _entered(signatures, {"parallel": True, **options})
+
+
+def serial(*signatures: str, **options: Any) -> Callable[[F], F]:
+    """Let a function be compiled for these argument types and run by the calling thread."""
+    return _entered(signatures, options)
+
+
+def _entered(signatures: tuple[str, ...], options: dict[str, Any]) -> Callable[[F], F]:
+    every = [each.replace("X", kind) for each in signatures for kind in (("f4", "f8") if "X" in each else ("",))]
+
+    def enter(function: F) -> F:
+        return cast(F, _Loop(function, tuple(every), options))
+
+    return enter
+
+
+def inner(**options: Any) -> Callable[[F], F]:
+    """Let a function be compiled into the loops that call it."""
+
+    def enter(function: F) -> F:
+        return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
+
+    return enter
+
+
+def all_loops() -> list[_Loop]:
+    """Every loop of the modules that have been imported."""
+    return list(_loops)
