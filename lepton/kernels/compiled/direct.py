@@ -22,7 +22,7 @@ import numpy as np
 from numba import prange
 
 from lepton.kernels.compiled.loops import inner, parallel
-from lepton.kernels.compiled.vectors import BYTES, LEFT, RIGHT, ROWS, WIDEST, inner_block, outer_block
+from lepton.kernels.compiled.vectors import BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move, move_apart, outer_block
 from lepton.kernels.convolution import Windows
 from lepton.kernels.windows import Ints, window_count
 
@@ -95,21 +95,18 @@ class Layout:
 def lay_out(x: Any, source: int, rows: Any, width: int, store: Any, to: int, apart: int) -> None:
     """Lay one channel of one image out, its phases ``apart`` from each other."""
     phases, height, _ = rows.shape
+    zero = x.dtype.type(-0.0)  # what leaves every number as it is
     for phase in range(phases):
         target = to + phase * apart
         for row in range(height):
             begin, first, step = source + rows[phase, row, 0], rows[phase, row, 1], rows[phase, row, 3]
             last = first + rows[phase, row, 2]
-            for i in range(first):
-                store[target + i] = 0
+            clear(store, target, first)
             if step == 1:
-                for i in range(first, last):
-                    store[target + i] = x[begin + i - first]
+                move(x, begin, zero, store, target + first, last - first)
             else:
-                for i in range(first, last):
-                    store[target + i] = x[begin + (i - first) * step]
-            for i in range(last, width):
-                store[target + i] = 0
+                move_apart(x, begin, step, zero, store, target + first, 1, last - first)
+            clear(store, target + last, width - last)
             target += width
 
 
@@ -229,21 +226,15 @@ def _correlate(
                     )  # fmt: skip
                     for row in range(outputs[which, 1]):
                         channel = outputs[which, 2] + row
-                        more = bias[channel] if len(bias) else x.dtype.type(0)
+                        more = bias[channel] if len(bias) else x.dtype.type(-0.0)
                         for run in range(blocks[block, 3], blocks[block, 4]):
                             if runs[run, 2] < here:
                                 target = ((begin + runs[run, 2]) * total + channel) * plane + runs[run, 3]
-                                _put(made, row * lanes + runs[run, 0], runs[run, 1], more, out, target, blocks[block, 5])
-
-
-@inner()
-def _put(made: Any, first: int, count: int, more: Any, out: Any, target: int, step: int) -> None:
-    if step == 1:
-        for i in range(count):
-            out[target + i] = made[first + i] + more
-    else:
-        for i in range(count):
-            out[target + i * step] = made[first + i] + more
+                                first, count, step = row * lanes + runs[run, 0], runs[run, 1], blocks[block, 5]
+                                if step == 1:
+                                    move(made, first, more, out, target, count)
+                                else:
+                                    move_apart(made, first, 1, more, out, target, step, count)
 
 
 def _spatial(windows: Windows) -> tuple[Any, ...]:

@@ -74,6 +74,32 @@ class _Writer:
         made = self.builder.store(value, self.builder.bitcast(self.at(array, index), self.kind.as_pointer()))
         made.align = self.bits // 8
 
+    def mask(self, done: Any, count: Any) -> Any:
+        """Which lanes of the vector at ``done`` come before ``count``."""
+        kind = ir.VectorType(I64, self.lanes)
+        steps = ir.Constant(kind, list(range(self.lanes)))
+        left = self.builder.sub(count, done)
+        alone = self.builder.insert_element(ir.Constant(kind, ir.Undefined), left, ir.Constant(I32, 0))
+        every = self.builder.shuffle_vector(alone, alone, ir.Constant(ir.VectorType(I32, self.lanes), None))
+        return self.builder.icmp_signed("<", steps, every)
+
+    def masked(self, what: str, arguments: Sequence[Any], result: Any) -> Any:
+        """Call LLVM's masked load or store."""
+        name = f"llvm.masked.{what}.v{self.lanes}f{self.bits}.p0"
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(result, [each.type for each in arguments]), name
+        )
+        return self.builder.call(function, arguments)
+
+    def load_some(self, array: Any, index: Any, mask: Any) -> Any:
+        """The vector that begins at this element, zero where the mask is off."""
+        pointer = self.builder.bitcast(self.at(array, index), self.kind.as_pointer())
+        return self.masked("load", [pointer, ir.Constant(I32, self.bits // 8), mask, self.zero], self.kind)
+
+    def store_some(self, value: Any, array: Any, index: Any, mask: Any) -> None:
+        pointer = self.builder.bitcast(self.at(array, index), self.kind.as_pointer())
+        self.masked("store", [value, pointer, ir.Constant(I32, self.bits // 8), mask], ir.VoidType())
+
     def spread(self, number: Any) -> Any:
         """One number in all lanes."""
         alone = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), number, ir.Constant(I32, 0))
@@ -84,14 +110,33 @@ class _Writer:
         function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(self.kind, [self.kind] * 3), name)
         return self.builder.call(function, [x, y, z])
 
-    def total(self, vector: Any) -> Any:
-        """The sum over the lanes: the two halves are added until one number is left."""
-        lanes = self.lanes
-        while lanes > 1:
-            lanes //= 2
-            order = ir.Constant(ir.VectorType(I32, self.lanes), [(i + lanes) % self.lanes for i in range(self.lanes)])
-            vector = self.builder.fadd(vector, self.builder.shuffle_vector(vector, vector, order))
-        return self.builder.extract_element(vector, ir.Constant(I32, 0))
+    def totals(self, vectors: Sequence[Any]) -> list[Any]:
+        """The sums over each vector's lanes, side by side in as few vectors as hold them.
+
+        The two halves of a vector are added until one number is left; two vectors at a time, whose halves' sums make
+        one vector together, so that no lane idles.
+        """
+        found = []
+        for first in range(0, len(vectors), self.lanes):
+            group = list(vectors[first : first + self.lanes])
+            group += [self.zero] * (self.lanes - len(group))
+            apart = self.lanes
+            while apart > 1:
+                apart //= 2
+                group = [self._halved(x, y, apart) for x, y in zip(group[::2], group[1::2], strict=True)]
+            order = [int(f"{lane:0{self.lanes.bit_length() - 1}b}"[::-1], 2) for lane in range(self.lanes)]
+            found.append(self.shuffled(group[0], group[0], order))
+        return found
+
+    def _halved(self, x: Any, y: Any, apart: int) -> Any:
+        """In lanes without the bit ``apart`` the sums of x's lanes that differ in it, in the others those of y's."""
+        mine = [lane + self.lanes * bool(lane & apart) for lane in range(self.lanes)]
+        theirs = [(lane ^ apart) + self.lanes * bool(lane & apart) for lane in range(self.lanes)]
+        return self.builder.fadd(self.shuffled(x, y, mine), self.shuffled(x, y, theirs))
+
+    def shuffled(self, x: Any, y: Any, order: Sequence[int]) -> Any:
+        """Lanes of x, and counted on from there of y, in this order."""
+        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(I32, len(order)), list(order)))
 
     def combined(self, coefficients: Sequence[float], vectors: Sequence[Any]) -> Any:
         """Σ coefficient · vector, from left to right, without the terms that are zero."""
@@ -138,6 +183,81 @@ class _Writer:
         builder.position_at_end(after)
 
 
+@intrinsic
+def move(_: Any, s: Any, at: Any, more: Any, d: Any, to: Any, count: Any) -> Any:
+    """d[to + i] ← s[at + i] + more for i < count, a vector at a time, of the last one the lanes that are left."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, more, d, to, count = write.values
+        with builder.if_then(builder.icmp_signed(">", count, ir.Constant(I64, 0))):
+            every = write.spread(more)
+            rounds = builder.sdiv(write.plus(count, write.lanes - 1), ir.Constant(I64, write.lanes))
+            with write.rounds(rounds, []) as (index, _):
+                done = builder.mul(index, ir.Constant(I64, write.lanes))
+                mask = write.mask(done, count)
+                found = write.load_some(s, builder.add(at, done), mask)
+                write.store_some(builder.fadd(found, every), d, builder.add(to, done), mask)
+        return context.get_dummy_value()
+
+    return types.void(s, at, s.dtype, d, to, count), generate
+
+
+@intrinsic
+def clear(_: Any, d: Any, to: Any, count: Any) -> Any:
+    """d[to + i] ← 0 for i < count."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        d, to, count = write.values
+        with builder.if_then(builder.icmp_signed(">", count, ir.Constant(I64, 0))):
+            rounds = builder.sdiv(write.plus(count, write.lanes - 1), ir.Constant(I64, write.lanes))
+            with write.rounds(rounds, []) as (index, _):
+                done = builder.mul(index, ir.Constant(I64, write.lanes))
+                write.store_some(write.zero, d, builder.add(to, done), write.mask(done, count))
+        return context.get_dummy_value()
+
+    return types.void(d, to, count), generate
+
+
+@intrinsic
+def move_apart(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, wide: Any, count: Any) -> Any:
+    """d[to + i·wide] ← s[at + i·apart] + more for i < count."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, apart, more, d, to, wide, count = write.values
+        s, d = write.at(s, at), write.at(d, to)
+        with cgutils.for_range(builder, count) as loop:
+            found = builder.load(write.at(s, builder.mul(loop.index, apart)))
+            builder.store(builder.fadd(found, more), write.at(d, builder.mul(loop.index, wide)))
+        return context.get_dummy_value()
+
+    return types.void(s, at, apart, s.dtype, d, to, wide, count), generate
+
+
+@intrinsic
+def weave(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, count: Any) -> Any:
+    """d[to + 2·i] ← s[at + i] + more, d[to + 2·i + 1] ← s[at + apart + i] + more: ``count`` > 0 elements in all."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, apart, more, d, to, count = write.values
+        every, lanes = write.spread(more), write.lanes
+        rounds = builder.sdiv(write.plus(count, 2 * lanes - 1), ir.Constant(I64, 2 * lanes))
+        with write.rounds(rounds, []) as (index, _):
+            place = builder.add(at, builder.mul(index, ir.Constant(I64, lanes)))
+            even, odd = write.load(s, place), write.load(s, builder.add(place, apart))
+            for half in range(2):
+                order = [lane // 2 + half * (lanes // 2) + lanes * (lane % 2) for lane in range(lanes)]
+                done = write.plus(builder.mul(index, ir.Constant(I64, 2 * lanes)), half * lanes)
+                made = builder.fadd(write.shuffled(even, odd, order), every)
+                write.store_some(made, d, builder.add(to, done), write.mask(done, count))
+        return context.get_dummy_value()
+
+    return types.void(s, at, apart, s.dtype, d, to, count), generate
+
+
 def outer_block(width: int) -> Any:
     """out[to + i·w + l] = Σ over k of a[base + places[first + i] + steps[k]] · b[at + shifts[k] + l].
 
@@ -179,8 +299,8 @@ def inner_block(
 ) -> Any:
     """out[i·RIGHT + j] = Σ over p < count vectors of a[lefts[first + i] + start + p] · b[rights[second + j] + at + p].
 
-    i counts ``LEFT`` rows and j ``RIGHT`` rows. Each lane has a chain of fused multiply-adds; their sums are added in
-    pairs.
+    i counts ``LEFT`` rows and j ``RIGHT`` rows. Each lane has a chain of fused multiply-adds; then lanes are added in
+    pairs. ``out`` has room for whole vectors.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -196,8 +316,8 @@ def inner_block(
                 right = write.load(row, place)
                 for i, each in enumerate(left):
                     sums[i * RIGHT + j] = write.fma(each, right, sums[i * RIGHT + j])
-        for place, each in enumerate(sums):
-            builder.store(write.total(each), write.at(out, ir.Constant(I64, place)))
+        for place, each in enumerate(write.totals(sums)):
+            write.store(each, out, ir.Constant(I64, place * write.lanes))
         return context.get_dummy_value()
 
     return types.void(a, lefts, first, start, b, rights, second, at, count, out), generate
