@@ -92,13 +92,15 @@ class Layout:
 
 
 @inner()
-def lay_out(x: Any, source: int, rows: Any, width: int, store: Any, to: int, apart: int) -> None:
-    """Lay one channel of one image out, its phases ``apart`` from each other."""
-    phases, height, _ = rows.shape
+def lay_out(
+    x: Any, source: int, rows: Any, first_row: int, last_row: int, width: int, store: Any, to: int, apart: int
+) -> None:
+    """Lay these rows of one channel of one image out, its phases ``apart`` from each other."""
+    phases = len(rows)
     zero = x.dtype.type(-0.0)  # what leaves every number as it is
     for phase in range(phases):
-        target = to + phase * apart
-        for row in range(height):
+        target = to + phase * apart + first_row * width
+        for row in range(first_row, last_row):
             begin, first, step = source + rows[phase, row, 0], rows[phase, row, 1], rows[phase, row, 3]
             last = first + rows[phase, row, 2]
             clear(store, target, first)
@@ -213,7 +215,7 @@ def _correlate(
         for each in prange(here * channels):
             image, channel = each % here, each // here
             source = ((begin + image) * channels + channel) * length
-            lay_out(x, source, rows, width, store, channel * pitch + image * area, at_once * area)
+            lay_out(x, source, rows, 0, rows.shape[1], width, store, channel * pitch + image * area, at_once * area)
         for unit in prange(len(blocks) * splits):
             block, part = unit // splits, unit % splits
             if blocks[block, 0] < here * area:

@@ -64,6 +64,10 @@ class _Writer:
         """Entries of a table of integers."""
         return [self.builder.load(self.at(table, self.plus(first, i))) for i in range(count)]
 
+    def rows(self, array: Any, apart: Any, count: int) -> list[Any]:
+        """Where so many rows begin, ``apart`` from each other."""
+        return [self.at(array, self.builder.mul(apart, ir.Constant(I64, i))) for i in range(count)]
+
     def load(self, array: Any, index: Any) -> Any:
         """The vector that begins at this element."""
         made = self.builder.load(self.builder.bitcast(self.at(array, index), self.kind.as_pointer()))
@@ -76,12 +80,11 @@ class _Writer:
 
     def mask(self, done: Any, count: Any) -> Any:
         """Which lanes of the vector at ``done`` come before ``count``."""
-        kind = ir.VectorType(I64, self.lanes)
-        steps = ir.Constant(kind, list(range(self.lanes)))
-        left = self.builder.sub(count, done)
+        left = self.builder.trunc(self.builder.sub(count, done), I32)
+        kind = ir.VectorType(I32, self.lanes)
         alone = self.builder.insert_element(ir.Constant(kind, ir.Undefined), left, ir.Constant(I32, 0))
-        every = self.builder.shuffle_vector(alone, alone, ir.Constant(ir.VectorType(I32, self.lanes), None))
-        return self.builder.icmp_signed("<", steps, every)
+        every = self.builder.shuffle_vector(alone, alone, ir.Constant(kind, None))
+        return self.builder.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), every)
 
     def masked(self, what: str, arguments: Sequence[Any], result: Any) -> Any:
         """Call LLVM's masked load or store."""
@@ -323,32 +326,79 @@ def inner_block(
     return types.void(a, lefts, first, start, b, rights, second, at, count, out), generate
 
 
+def _between(write: _Writer, matrix: Sequence[Sequence[float]], held: Sequence[Any], targets: Any, lane: Any) -> None:
+    """Store M·S·Mᵀ for the matrices S in the lanes of these vectors."""
+    size = len(matrix[0])
+    halfway = [[write.combined(row, held[j::size]) for j in range(size)] for row in matrix]
+    made = [write.combined(row, each) for each in halfway for row in matrix]
+    for each, target in zip(made, targets, strict=True):
+        write.store(each, target, lane)
+
+
 def sandwich(matrix: Sequence[Sequence[float]]) -> Any:
     """D ← M·S·Mᵀ in each lane of ``count`` vectors, for a constant matrix M.
 
-    Element (i, j) of the n×n matrices S is at s[at + places[i·n + j] + lane], of the m×m matrices D at
+    Element (i, j) of the n×n matrices S is at s[at + (i·n + j)·wide + lane], of the m×m matrices D at
     d[to + (i·m + j)·apart + lane].
+    """
+
+    @intrinsic
+    def apply(_: Any, s: Any, at: Any, wide: Any, d: Any, to: Any, apart: Any, count: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            write = _Writer(context, builder, signature.args, values)
+            s, at, wide, d, to, apart, count = write.values
+            sources = write.rows(write.at(s, at), wide, len(matrix[0]) ** 2)
+            targets = write.rows(write.at(d, to), apart, len(matrix) ** 2)
+            with write.rounds(count, []) as (index, _):
+                lane = builder.mul(index, ir.Constant(I64, write.lanes))
+                _between(write, matrix, [write.load(each, lane) for each in sources], targets, lane)
+            return context.get_dummy_value()
+
+        return types.void(s, at, wide, d, to, apart, count), generate
+
+    return apply
+
+
+def sandwich_tiles(matrix: Sequence[Sequence[float]]) -> Any:
+    """:func:`sandwich` for tiles of n×n elements, n even, that begin every second element of a row of an image.
+
+    The first one's corner is at (top, left) of the image, which is at s[at + row·width + column], zero outside of its
+    ``height`` and ``width``.
     """
     size = len(matrix[0])
 
     @intrinsic
-    def apply(_: Any, s: Any, at: Any, places: Any, d: Any, to: Any, apart: Any, count: Any) -> Any:
+    def apply(
+        _: Any, s: Any, at: Any, top: Any, left: Any, height: Any, width: Any, d: Any, to: Any, apart: Any, count: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
             write = _Writer(context, builder, signature.args, values)
-            s, at, places, d, to, apart, count = write.values
-            s, d = write.at(s, at), write.at(d, to)
-            sources = [write.at(s, each) for each in write.entries(places, ir.Constant(I64, 0), size * size)]
-            targets = [write.at(d, builder.mul(apart, ir.Constant(I64, i))) for i in range(len(matrix) ** 2)]
+            s, at, top, left, height, width, d, to, apart, count = write.values
+            lanes, none = write.lanes, ir.Constant(ir.VectorType(ir.IntType(1), write.lanes), None)
+            targets = write.rows(write.at(d, to), apart, len(matrix) ** 2)
             with write.rounds(count, []) as (index, _):
-                lane = builder.mul(index, ir.Constant(I64, write.lanes))
-                held = [write.load(each, lane) for each in sources]
-                columns = [held[j::size] for j in range(size)]
-                halfway = [[write.combined(row, column) for column in columns] for row in matrix]
-                made = [write.combined(row, each) for each in halfway for row in matrix]
-                for each, target in zip(made, targets, strict=True):
-                    write.store(each, target, lane)
+                column = builder.add(left, builder.mul(index, ir.Constant(I64, 2 * lanes)))
+                columns = [write.plus(column, 2 * pair + half * lanes) for pair in range(size // 2) for half in (0, 1)]
+                inside = [
+                    builder.and_(
+                        write.mask(each, width), builder.not_(write.mask(each, ir.Constant(I64, 0)))
+                    )
+                    for each in columns
+                ]
+                held = []
+                for i in range(size):
+                    row = write.plus(top, i)
+                    there = builder.icmp_unsigned("<", row, height)
+                    start = builder.add(at, builder.mul(row, width))
+                    found = [
+                        write.load_some(s, builder.add(start, each), builder.select(there, mask, none))
+                        for each, mask in zip(columns, inside, strict=True)
+                    ]
+                    for first, second in zip(found[::2], found[1::2], strict=True):
+                        held += [write.shuffled(first, second, range(odd, 2 * lanes, 2)) for odd in (0, 1)]
+                _between(write, matrix, held, targets, builder.mul(index, ir.Constant(I64, lanes)))
             return context.get_dummy_value()
 
-        return types.void(s, at, places, d, to, apart, count), generate
+        return types.void(s, at, top, left, height, width, d, to, apart, count), generate
 
     return apply
