@@ -240,6 +240,26 @@ def move_apart(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, 
 
 
 @intrinsic
+def gather(_: Any, s: Any, at: Any, table: Any, first: Any, d: Any, to: Any, count: Any) -> Any:
+    """d[to + i] ← s[at + table[first + i]] for i < count, 0 where the table's entry is negative."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, table, first, d, to, count = write.values
+        s, table, d = write.at(s, at), write.at(table, first), write.at(d, to)
+        zero = ir.Constant(I64, 0)
+        with cgutils.for_range(builder, count) as loop:
+            place = builder.load(write.at(table, loop.index))
+            there = builder.icmp_signed(">=", place, zero)
+            found = builder.load(write.at(s, builder.select(there, place, zero)))
+            made = builder.select(there, found, ir.Constant(found.type, 0.0))
+            builder.store(made, write.at(d, loop.index))
+        return context.get_dummy_value()
+
+    return types.void(s, at, table, first, d, to, count), generate
+
+
+@intrinsic
 def weave(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, count: Any) -> Any:
     """d[to + 2·i] ← s[at + i] + more, d[to + 2·i + 1] ← s[at + apart + i] + more: ``count`` > 0 elements in all."""
 

@@ -15,6 +15,7 @@ caller computes in another way.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # Bᵀ
 WEIGHT = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))  # G
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))  # Aᵀ
 
-_block = outer_block(WIDEST)
+_block, _narrow_block = outer_block(WIDEST), outer_block(WIDEST - 1)
 _input, _weight, _output = sandwich_tiles(INPUT), sandwich(WEIGHT), sandwich(OUTPUT)
 _output_back = sandwich_tiles(tuple(zip(*OUTPUT, strict=True)))
 _weight_back = sandwich(tuple(zip(*WEIGHT, strict=True)))
@@ -48,10 +49,10 @@ class Plan:
     """How one direction, forward or (``turned``) back to the input, is computed.
 
     Attributes:
-        taps: the order in which a weight's places are taken. places, steps: of rows and of terms in the transformed
-            weight. shifts: of terms in the tiles. runs: for each row of tiles in a block (first lane, tiles, image,
-            row, column, where its output begins, how long its rows are, how many there are). firsts: each block's first
-            run.
+        taps: the order in which a weight's places are taken. places, steps: of rows and of terms in a group of rows of
+            the transformed weight. shifts: of terms in the tiles. runs: for each row of tiles in a block (first lane,
+            tiles, image, row, column, where its output begins, how long its rows are, how many there are). firsts: each
+            block's first run. groups: of rows.
     """
 
     def __init__(self, x_shape: Ints, weight_shape: Ints, before: Ints, turned: bool) -> None:
@@ -59,24 +60,24 @@ class Plan:
         counts = [n + 2 * b - 2 for n, b in zip(lengths, before, strict=True)]
         outputs = weight_shape[1 if turned else 0]
         self.shape = (images, outputs, *counts)
-        self.width = -(-weight_shape[1] // LANES) * LANES  # of a row of the transformed weight
+        self.width = -(-channels // LANES) * LANES  # of a row of the transformed weight
         self.taps = np.arange(9)[:: -1 if turned else 1].copy()
-        rows, terms = np.arange(-(-outputs // ROWS) * ROWS).clip(max=outputs - 1), np.arange(channels)
-        self.places, self.steps = (rows, terms * self.width) if turned else (rows * self.width, terms)
-        self.shifts = terms * ROOM
-        self.runs, self.firsts = self._runs(images, counts)
-        blocks = self.blocks = len(self.firsts) - 1
-        self.splits = 1 if blocks >= UNITS else min(len(rows) // ROWS, -(-UNITS // blocks))
+        self.places, self.steps, self.shifts = np.arange(ROWS) * self.width, np.arange(channels), np.arange(channels) * ROOM
+        number = images * prod([-(-n // 2) for n in counts])
+        vectors = min(range(2, WIDEST + 1), key=lambda v: (-(-number // (v * LANES)) * (v + 0.2), -v))
+        self.runs, self.firsts = self._runs(images, counts, vectors * LANES)
+        self.blocks = len(self.firsts) - 1
+        self.groups = -(-outputs // ROWS)
         self.sizes = np.array(
-            [channels, *lengths, *before, outputs, *weight_shape[:2], self.width, self.splits, *counts], np.int64
+            [channels, *lengths, *before, outputs, *weight_shape[:2], self.width, turned, *counts, vectors], np.int64
         )
 
-    def _runs(self, images: int, counts: list[int]) -> tuple[Any, Any]:
+    def _runs(self, images: int, counts: list[int], block: int) -> tuple[Any, Any]:
         runs, firsts = [], []
         down, across = [-(-n // 2) for n in counts]
-        for first in range(0, images * down * across, BLOCK):
+        for first in range(0, images * down * across, block):
             firsts.append(len(runs))
-            place, last = first, min(first + BLOCK, images * down * across)
+            place, last = first, min(first + block, images * down * across)
             while place < last:
                 row, column = divmod(place, across)
                 count = min(across - column, last - place)
@@ -108,30 +109,53 @@ def _cut_out(x: Any, first: int, last: int, channel: int, runs: Any, sizes: Any,
 
 
 @inner()
+def _turn(weight: Any, first: int, taps: Any, sizes: Any, turned: Any, at: int, apart: int) -> None:
+    """G·W·Gᵀ for a group of rows of the weights W, ``apart`` from one element of it to the next."""
+    outputs, filters, inputs, width = sizes[5], sizes[6], sizes[7], sizes[8]
+    laid, rows = np.empty(9 * ROWS * width, weight.dtype), min(ROWS, outputs - first)
+    for tap in range(9):
+        if sizes[9] == 0:
+            for row in range(rows):
+                source = (first + row) * inputs * 9 + taps[tap]
+                move_apart(weight, source, 9, f4(-0.0), laid, (tap * ROWS + row) * width, 1, inputs)
+    if sizes[9] == 1:
+        for term in range(filters):
+            for tap in range(9):
+                source = (term * inputs + first) * 9 + taps[tap]
+                move_apart(weight, source, 9, f4(-0.0), laid, tap * ROWS * width + term, width, rows)
+    for row in range(rows):
+        _weight(laid, row * width, ROWS * width, turned, at + row * width, apart, width // LANES)
+
+
+@inner()
 def _multiply(
-    turned: Any, tiles: Any, at: int, bias: Any, out: Any, begin: int, end: int, places: Any, steps: Any, shifts: Any,
-    runs: Any, first: int, last: int, sizes: Any,
+    turned: Any, base: int, apart: int, tiles: Any, at: int, bias: Any, out: Any, output: int, places: Any, steps: Any,
+    shifts: Any, runs: Any, first: int, last: int, sizes: Any, sums: Any,
 ) -> bool:  # fmt: skip
-    """The outputs ``begin`` … ``end`` of one block's tiles; whether all are finite."""
-    channels, outputs, length = sizes[0], sizes[5], sizes[11]
-    plane, filters = sizes[10] * length, sizes[6] * sizes[8]
-    sums, made = np.empty(16 * ROWS * BLOCK, tiles.dtype), np.empty(4 * BLOCK + 2 * LANES, tiles.dtype)
-    fine = True
-    for output in range(begin, end, ROWS):
-        for each in range(16):
+    """A group of outputs of one block's tiles; whether all are finite."""
+    channels, outputs, length, vectors = sizes[0], sizes[5], sizes[11], sizes[12]
+    plane, block, made = sizes[10] * length, vectors * LANES, 16 * ROWS * BLOCK
+    for each in range(16):
+        if vectors == WIDEST:
             _block(
-                turned, each * filters, places, output, steps, tiles, at + each * channels * ROOM, shifts,
-                0, channels, sums, each * ROWS * BLOCK,
+                turned, base + each * apart, places, 0, steps, tiles, at + each * channels * ROOM, shifts, 0, channels,
+                sums, each * ROWS * block,
             )  # fmt: skip
-        for row in range(min(ROWS, outputs - output)):
-            _output(sums, row * BLOCK, ROWS * BLOCK, made, 0, BLOCK, WIDEST)
-            fine = fine and _all_finite(made)
-            more = bias[output + row] if len(bias) else f4(-0.0)
-            for run in range(first, last):
-                target = (runs[run, 2] * outputs + output + row) * plane + runs[run, 5]
-                for line in range(runs[run, 7]):
-                    place = 2 * line * BLOCK + runs[run, 0]
-                    weave(made, place, BLOCK, more, out, target + line * length, runs[run, 6])
+        else:
+            _narrow_block(
+                turned, base + each * apart, places, 0, steps, tiles, at + each * channels * ROOM, shifts, 0, channels,
+                sums, each * ROWS * block,
+            )  # fmt: skip
+    fine = True
+    for row in range(min(ROWS, outputs - output)):
+        _output(sums, row * block, ROWS * block, sums, made, BLOCK, vectors)
+        fine = fine and _all_finite(sums, made, 4 * BLOCK)
+        more = bias[output + row] if len(bias) else f4(-0.0)
+        for run in range(first, last):
+            target = (runs[run, 2] * outputs + output + row) * plane + runs[run, 5]
+            for line in range(runs[run, 7]):
+                place = made + 2 * line * BLOCK + runs[run, 0]
+                weave(sums, place, BLOCK, more, out, target + line * length, runs[run, 6])
     return fine
 
 
@@ -143,49 +167,52 @@ def _convolve(
     x: Any, weight: Any, bias: Any, turned: Any, tiles: Any, out: Any, taps: Any, places: Any, steps: Any,
     shifts: Any, runs: Any, firsts: Any, sizes: Any, odd: Any,
 ) -> None:  # fmt: skip
-    channels, filters, inputs, width, splits = sizes[0], sizes[6], sizes[7], sizes[8], sizes[9]
-    blocks, size = len(firsts) - 1, 16 * channels * ROOM
-    for each in prange(filters):
-        laid = np.empty(9 * width, x.dtype)
-        for tap in range(9):
-            move_apart(weight, each * inputs * 9 + taps[tap], 9, f4(-0.0), laid, tap * width, 1, inputs)
-        _weight(laid, 0, width, turned, each * width, filters * width, width // LANES)
-    if splits == 1:  # tiles are multiplied where they have been cut out: they stay in the core's own cache
-        for block in prange(blocks):
-            mine, first, last = np.empty(size, x.dtype), firsts[block], firsts[block + 1]
-            for channel in range(channels):
-                _cut_out(x, first, last, channel, runs, sizes, mine, 0)
-            if not _multiply(
-                turned, mine, 0, bias, out, 0, len(places), places, steps, shifts, runs, first, last, sizes
-            ):
-                odd[0] = True
-        return
-    for unit in prange(blocks * channels):
-        block = unit // channels
-        _cut_out(x, firsts[block], firsts[block + 1], unit % channels, runs, sizes, tiles, block * size)
+    """What is given room is made ahead: the transformed weight, the tiles of all blocks, or both."""
+    channels, outputs, width = sizes[0], sizes[5], sizes[8]
+    blocks, size, groups = len(firsts) - 1, 16 * channels * ROOM, (outputs + ROWS - 1) // ROWS
+    ahead, apart = len(turned) > 0, (groups if len(turned) else 1) * ROWS * width
+    splits = 1 if len(tiles) == 0 else groups if not ahead else min(groups, (UNITS + blocks - 1) // blocks)
+    if ahead:
+        for group in prange(groups):
+            _turn(weight, group * ROWS, taps, sizes, turned, group * ROWS * width, apart)
+    if len(tiles):
+        for unit in prange(blocks * channels):
+            block = unit // channels
+            _cut_out(x, firsts[block], firsts[block + 1], unit % channels, runs, sizes, tiles, block * size)
     for unit in prange(blocks * splits):
-        block, part, groups = unit // splits, unit % splits, len(places) // ROWS
-        begin, end = groups * part // splits * ROWS, groups * (part + 1) // splits * ROWS
-        if not _multiply(
-            turned, tiles, block * size, bias, out, begin, end, places, steps, shifts, runs, firsts[block],
-            firsts[block + 1], sizes,
-        ):  # fmt: skip
-            odd[0] = True
+        block, part = unit // splits, unit % splits
+        first, last, at = firsts[block], firsts[block + 1], block * size
+        own, mine = tiles, turned
+        if len(tiles) == 0:
+            own, at = np.empty(size, x.dtype), 0
+            for channel in range(channels):
+                _cut_out(x, first, last, channel, runs, sizes, own, 0)
+        if not ahead:
+            mine = np.empty(16 * ROWS * width, x.dtype)
+        sums = np.zeros((16 * ROWS + 4) * BLOCK + LANES, x.dtype)
+        for group in range(groups * part // splits, groups * (part + 1) // splits):
+            if not ahead:
+                _turn(weight, group * ROWS, taps, sizes, mine, 0, apart)
+            if not _multiply(
+                mine, group * ROWS * width if ahead else 0, apart, own, at, bias, out, group * ROWS, places, steps,
+                shifts, runs, first, last, sizes, sums,
+            ):  # fmt: skip
+                odd[0] = True
 
 
 @inner()
-def _all_finite(made: Any) -> bool:
+def _all_finite(made: Any, first: int, count: int) -> bool:
     found = i4(0)
-    for i in range(4 * BLOCK):
-        found |= i4((bits32(made[i]) & i4(0x7F800000)) == i4(0x7F800000))
+    for each in made[first : first + count]:
+        found |= i4((bits32(each) & i4(0x7F800000)) == i4(0x7F800000))
     return found == 0
 
 
 def convolve(plan: Plan, x: Any, weight: Any, bias: Any) -> Any:
     """The windows' sums, or NotImplemented where they are not all finite; all arrays are contiguous."""
     out, odd = np.empty(plan.shape, x.dtype), np.zeros(1, np.bool_)
-    turned = np.empty(16 * weight.shape[0] * plan.width, x.dtype)
-    tiles = np.empty(0 if plan.splits == 1 else 16 * x.shape[1] * plan.blocks * ROOM, x.dtype)
+    turned = np.empty(0 if plan.blocks == 1 else 16 * plan.groups * ROWS * plan.width, x.dtype)
+    tiles = np.empty(16 * x.shape[1] * plan.blocks * ROOM if plan.blocks < UNITS else 0, x.dtype)
     _convolve(
         x.reshape(-1), weight.reshape(-1), np.empty(0, x.dtype) if bias is None else bias, turned, tiles,
         out.reshape(-1), plan.taps, plan.places, plan.steps, plan.shifts, plan.runs, plan.firsts, plan.sizes, odd,
@@ -215,6 +242,7 @@ class WeightPlan:
         )
 
 
+plan_of = lru_cache(maxsize=256)(Plan)
 weight_plan_of = lru_cache(maxsize=256)(WeightPlan)
 
 
