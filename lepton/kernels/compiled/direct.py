@@ -22,7 +22,9 @@ import numpy as np
 from numba import prange
 
 from lepton.kernels.compiled.loops import inner, parallel
-from lepton.kernels.compiled.vectors import BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move, move_apart, outer_block
+from lepton.kernels.compiled.vectors import (
+    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, gather, inner_block, move, move_apart, outer_block,
+)  # fmt: skip
 from lepton.kernels.convolution import Windows
 from lepton.kernels.windows import Ints, window_count
 
@@ -37,23 +39,34 @@ class Layout:
     """How channels are laid out for windows that begin every ``stride`` elements, with these places.
 
     A place is a tuple of offsets, one for each dimension, from where the window begins; it may be outside the image.
+    With ``dense`` it is im2col after all: the elements of all windows at one place stand side by side, which spares
+    small images the ends of rows.
 
     Attributes:
-        rows: (phases, rows, 4): where each row's first element comes from, how many zeros stand before it, how many
-            elements, how far apart they are. width: of a row. area: rows · width. reach: the largest shift in one phase.
+        phases: how many parts a channel has. rows: (phases, rows, 4): where each row's first element comes from, how
+            many zeros stand before it, how many elements, how far apart they are. table: if dense, for each phase and
+            window where its element comes from, or -1. area: of a phase. steps: from a position to the next one, in
+            each dimension. reach: the largest shift in one phase.
     """
 
-    def __init__(self, lengths: Ints, counts: Ints, stride: Ints, places: Sequence[Ints]) -> None:
+    def __init__(self, lengths: Ints, counts: Ints, stride: Ints, places: Sequence[Ints], dense: bool) -> None:
+        dims = range(len(stride))
         split = [[divmod(offset, s) for offset, s in zip(place, stride, strict=True)] for place in places]
-        self._low = [min(place[dim][0] for place in split) for dim in range(len(stride))]
-        high = [max(place[dim][0] for place in split) for dim in range(len(stride))]
-        self.grid = [n + h - low for n, h, low in zip(counts, high, self._low, strict=True)]
-        self.phases = sorted({tuple([rest for _, rest in place]) for place in split})
-        self.steps = [prod(self.grid[dim + 1 :]) for dim in range(len(stride))]
-        self.width, self.area = self.grid[-1], prod(self.grid)
-        self._split = split
-        self.reach = max(self._within(place) for place in split)
-        self.rows = np.array([self._rows(phase, lengths, stride) for phase in self.phases], np.int64)
+        self._low = [min(place[dim][0] for place in split) for dim in dims]
+        high = [max(place[dim][0] for place in split) for dim in dims]
+        self.grid = counts if dense else tuple([counts[dim] + high[dim] - self._low[dim] for dim in dims])
+        self.steps = [prod(self.grid[dim + 1 :]) for dim in dims]
+        self.area = prod(self.grid)
+        if dense:
+            found = [_elements(place, lengths, counts, stride) for place in places]
+            self.table, self.rows = np.concatenate(found), np.empty((len(places), 0, 4), np.int64)
+            self._shifts = [(number, 0) for number in range(len(places))]
+        else:
+            phases = sorted({tuple([rest for _, rest in place]) for place in split})
+            self.table = np.empty(0, np.int64)
+            self.rows = np.array([self._rows(phase, lengths, stride) for phase in phases], np.int64)
+            self._shifts = [(phases.index(tuple([rest for _, rest in place])), self._within(place)) for place in split]
+        self.phases, self.reach = len(self.rows), max(within for _, within in self._shifts)
 
     def _within(self, place: Any) -> int:
         return sum((whole - low) * step for (whole, _), low, step in zip(place, self._low, self.steps, strict=True))
@@ -61,46 +74,59 @@ class Layout:
     def _rows(self, phase: Ints, lengths: Ints, stride: Ints) -> list[list[int]]:
         *outer, last = range(len(stride))
         found = []
+        width = self.grid[last]
         begin = [low * s + rest for low, s, rest in zip(self._low, stride, phase, strict=True)]
-        first = min(max(0, -(begin[last] // stride[last])), self.width)
-        count = max(0, min(self.width, (lengths[last] - 1 - begin[last]) // stride[last] + 1) - first)
+        first = min(max(0, -(begin[last] // stride[last])), width)
+        count = max(0, min(width, (lengths[last] - 1 - begin[last]) // stride[last] + 1) - first)
         for at in product(*[range(self.grid[dim]) for dim in outer]):
             position = [begin[dim] + at[dim] * stride[dim] for dim in outer]
             if count and all(0 <= p < n for p, n in zip(position, lengths, strict=False)):
                 source = sum(p * prod(lengths[dim + 1 :]) for dim, p in enumerate(position))
                 found.append([source + begin[last] + first * stride[last], first, count, stride[last]])
             else:
-                found.append([0, self.width, 0, 1])
+                found.append([0, width, 0, 1])
         return found
 
-    def shifts(self, images: int) -> list[int]:
+    def shifts(self, images: int) -> Any:
         """Each place's shift, where so many images are laid out side by side."""
-        known = {phase: number for number, phase in enumerate(self.phases)}
-        return [
-            known[tuple([rest for _, rest in place])] * images * self.area + self._within(place)
-            for place in self._split
-        ]
+        return np.array([phase * images * self.area + within for phase, within in self._shifts], np.int64)
 
     def images_at_once(self, images: int, channels: int) -> int:
         """How many images are laid out at a time."""
-        return max(1, min(images, STORED // (channels * len(self.phases) * self.area)))
+        return max(1, min(images, STORED // (channels * self.phases * self.area)))
 
     def pitch(self, images: int) -> int:
         """The elements between two channels: an odd number of cache lines, so that they do not contend for one set."""
-        return (len(self.phases) * images * self.area + self.reach + 2 * BYTES) // 32 * 32 + 48
+        return (self.phases * images * self.area + self.reach + 2 * BYTES) // 32 * 32 + 48
 
+
+def _elements(place: Ints, lengths: Ints, counts: Ints, stride: Ints) -> Any:
+    """Where each window's element at this place comes from, -1 for those outside of the image."""
+    where, inside = np.zeros(counts, np.int64), np.ones(counts, bool)
+    for dim, (offset, length, count, s) in enumerate(zip(place, lengths, counts, stride, strict=True)):
+        position = (np.arange(count) * s + offset).reshape([-1 if each == dim else 1 for each in range(len(counts))])
+        inside &= (position >= 0) & (position < length)
+        where += position * prod(lengths[dim + 1 :])
+    return np.where(inside, where, -1).reshape(-1)
+
+
+def _pays_dense(images: int, rows: int, layout: Layout, dense: Layout, terms: int, lanes: int) -> bool:
+    """Whether the products that are spared make up for copying every place of a window."""
+
+    def blocks(each: Layout) -> int:
+        return -(-images * each.area // lanes) * (lanes // 16)
+
+    return blocks(layout) * terms * rows > blocks(dense) * terms * rows + 2 * images * dense.area * terms
 
 
 @inner()
-def lay_out(
-    x: Any, source: int, rows: Any, first_row: int, last_row: int, width: int, store: Any, to: int, apart: int
-) -> None:
-    """Lay these rows of one channel of one image out, its phases ``apart`` from each other."""
-    phases = len(rows)
+def lay_out(x: Any, source: int, rows: Any, width: int, store: Any, to: int, apart: int) -> None:
+    """Lay one channel of one image out in rows, its phases ``apart`` from each other."""
+    phases, height, _ = rows.shape
     zero = x.dtype.type(-0.0)  # what leaves every number as it is
     for phase in range(phases):
-        target = to + phase * apart + first_row * width
-        for row in range(first_row, last_row):
+        target = to + phase * apart
+        for row in range(height):
             begin, first, step = source + rows[phase, row, 0], rows[phase, row, 1], rows[phase, row, 3]
             last = first + rows[phase, row, 2]
             clear(store, target, first)
@@ -112,6 +138,16 @@ def lay_out(
             target += width
 
 
+@inner()
+def _lay_channel(x: Any, source: int, rows: Any, table: Any, area: int, store: Any, to: int, apart: int) -> None:
+    """Lay one channel of one image out, in rows or densely."""
+    if len(table) == 0:
+        lay_out(x, source, rows, area // rows.shape[1], store, to, apart)
+    else:
+        for phase in range(len(rows)):
+            gather(x, source, table, phase * area, store, to + phase * apart, area)
+
+
 class Correlation:
     """How sums over places are computed for windows: out[n, r, p] = bias[r] + Σ over c, k of weight · x[n, c, p + k].
 
@@ -121,21 +157,20 @@ class Correlation:
     Attributes:
         steps, shifts: of the terms of the sums, in the weight and in what is laid out.
         places: where each row begins in the weight. outputs: for each block of rows (its first place, how many rows,
-            the first output channel, where its group's channels are laid out).
+            the first output channel, where its group's channels are laid out). packed: whether a row's terms lie apart
+            from each other in the weight, so that it is copied first.
         blocks: for each block of lanes (the first position, first term, terms, first run, last run, steps of output).
         runs: for each row of windows in a block (first lane, how many, image, where its output begins).
     """
 
     def __init__(
         self, images: int, channels: int, groups: int, layout: Layout, out_lengths: Ints, out_stride: Ints,
-        parts: Sequence[tuple[Ints, Ints, Sequence[int], Sequence[int]]], weight_rows: Any, weight_steps: Any,
-        lanes: int,
+        parts: Sequence[Part], weight_rows: Any, weight_steps: Any, packed: bool, lanes: int,
     ) -> None:  # fmt: skip
         self.layout = layout
-        self.at_once = at_once = layout.images_at_once(images, channels)
-        self.pitch, self.area = layout.pitch(at_once), layout.area
-        self.rows = layout.rows
-        shifts, inputs = np.array(layout.shifts(at_once)), np.arange(channels // groups)
+        at_once = layout.images_at_once(images, channels)
+        self.pitch = layout.pitch(at_once)
+        shifts, inputs = layout.shifts(at_once), np.arange(channels // groups)
         self.places, self.outputs = _row_blocks(weight_rows, channels // groups * self.pitch)
         steps, moves, blocks, runs = [], [], [], []
         terms = 0
@@ -147,8 +182,12 @@ class Correlation:
             terms += len(steps[-1])
         self.steps, self.shifts = np.concatenate(steps), np.concatenate(moves)
         self.blocks, self.runs = np.array(blocks, np.int64), np.array(runs, np.int64)
+        self.packed = len(self.places) * terms if packed else 0
         splits = max(1, min(len(self.outputs), -(-UNITS // len(blocks))))
-        self.sizes = np.array([images, channels, at_once, self.pitch, self.area, splits, len(out_lengths)], np.int64)
+        self.sizes = np.array([images, channels, at_once, self.pitch, layout.area, splits], np.int64)
+
+
+Part = tuple[Ints, Ints, Sequence[int], Sequence[int]]
 
 
 def _row_blocks(weight_rows: Any, group_apart: int) -> tuple[Any, Any]:
@@ -196,26 +235,27 @@ def _cut(
         blocks.append((start, term, terms, first, len(runs), step))
 
 
-SIGNATURE = (
-    "void(X[::1], X[::1], X[::1], X[::1], X[::1], i8[:, :, ::1], i8[::1], i8[::1], i8[::1], i8[:, ::1], i8[:, ::1],"
-    " i8[:, ::1], i8[::1], i8)"
+@parallel(
+    "void(X[::1], X[::1], X[::1], X[::1], X[::1], X[::1], i8[:, :, ::1], i8[::1], i8[::1], i8[::1], i8[::1],"
+    " i8[:, ::1], i8[:, ::1], i8[:, ::1], i8[::1], i8)"
 )
-
-
-@parallel(SIGNATURE)
 def _correlate(
-    x: Any, weight: Any, bias: Any, store: Any, out: Any, rows: Any, places: Any, steps: Any, shifts: Any, outputs: Any,
-    blocks: Any, runs: Any, sizes: Any, plane: int,
+    x: Any, weight: Any, bias: Any, packed: Any, store: Any, out: Any, rows: Any, table: Any, places: Any, steps: Any,
+    shifts: Any, outputs: Any, blocks: Any, runs: Any, sizes: Any, plane: int,
 ) -> None:  # fmt: skip
     images, channels, at_once, pitch, area, splits = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
-    width, length = area // rows.shape[1], x.size // (images * channels)
-    total = out.size // (images * plane)
+    length, total, terms = x.size // (images * channels), out.size // (images * plane), len(steps)
+    factors, starts, moves = weight, places, steps
+    if len(packed):
+        factors, starts, moves = packed, np.arange(len(places)) * terms, np.arange(terms)
+        for row in prange(len(places)):
+            gather(weight, places[row], steps, 0, packed, row * terms, terms)
     for begin in range(0, images, at_once):
         here = min(at_once, images - begin)
         for each in prange(here * channels):
             image, channel = each % here, each // here
-            source = ((begin + image) * channels + channel) * length
-            lay_out(x, source, rows, 0, rows.shape[1], width, store, channel * pitch + image * area, at_once * area)
+            source, to = ((begin + image) * channels + channel) * length, channel * pitch + image * area
+            _lay_channel(x, source, rows, table, area, store, to, at_once * area)
         for unit in prange(len(blocks) * splits):
             block, part = unit // splits, unit % splits
             if blocks[block, 0] < here * area:
@@ -223,7 +263,7 @@ def _correlate(
                 lanes = len(made) // ROWS
                 for which in range(len(outputs) * part // splits, len(outputs) * (part + 1) // splits):
                     _block(
-                        weight, 0, places, outputs[which, 0], steps, store, outputs[which, 3] + blocks[block, 0],
+                        factors, 0, starts, outputs[which, 0], moves, store, outputs[which, 3] + blocks[block, 0],
                         shifts, blocks[block, 1], blocks[block, 2], made, 0,
                     )  # fmt: skip
                     for row in range(outputs[which, 1]):
@@ -244,9 +284,18 @@ def _spatial(windows: Windows) -> tuple[Any, ...]:
     x_shape, weight_shape, stride, padding, dilation, _ = windows
     lengths, sizes = x_shape[2:], weight_shape[2:]
     if len(lengths) == 1:
-        lengths, sizes, stride, padding, dilation = (1, *lengths), (1, *sizes), (1, *stride), ((0, 0), *padding), (1, *dilation)
+        lengths, sizes, stride, dilation = (1, *lengths), (1, *sizes), (1, *stride), (1, *dilation)
+        padding = ((0, 0), *padding)
     counts = tuple(map(window_count, lengths, sizes, stride, padding, dilation))
     return lengths, sizes, stride, padding, dilation, counts
+
+
+def _places(sizes: Ints, padding: Any, dilation: Ints) -> list[Ints]:
+    """Each place of a window, as offsets from where it begins."""
+    return [
+        tuple([k * d - pad[0] for k, d, pad in zip(place, dilation, padding, strict=True)])
+        for place in product(*map(range, sizes))
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -254,18 +303,16 @@ def forward_plan(windows: Windows, itemsize: int) -> Correlation:
     """How the windows' sums are computed."""
     lengths, sizes, stride, padding, dilation, counts = _spatial(windows)
     images, channels = windows.x_shape[:2]
-    outputs, groups, taps = windows.weight_shape[0], windows.groups, prod(sizes)
-    places = [
-        tuple([k * d - pad[0] for k, d, pad in zip(place, dilation, padding, strict=True)])
-        for place in product(*map(range, sizes))
-    ]
-    layout = Layout(lengths, counts, stride, places)
-    every = range(taps)
+    outputs, groups, taps, lanes = windows.weight_shape[0], windows.groups, prod(sizes), BYTES // itemsize * WIDEST
+    places = _places(sizes, padding, dilation)
+    layout, dense = [Layout(lengths, counts, stride, places, each) for each in (False, True)]
     per_group = channels // groups
+    if _pays_dense(images, outputs // groups, layout, dense, taps, lanes):
+        layout = dense
+    parts = [(counts, (0,) * len(counts), range(taps), range(taps))]
     return Correlation(
-        images, channels, groups, layout, counts, (1,) * len(counts), [(counts, (0,) * len(counts), every, every)],
-        np.arange(outputs).reshape(groups, -1) * (per_group * taps), np.arange(per_group) * taps,
-        BYTES // itemsize * WIDEST,
+        images, channels, groups, layout, counts, (1,) * len(counts), parts,
+        np.arange(outputs).reshape(groups, -1) * (per_group * taps), np.arange(per_group) * taps, False, lanes,
     )  # fmt: skip
 
 
@@ -274,38 +321,209 @@ def backward_plan(windows: Windows, itemsize: int) -> Correlation | None:
     """How the input's gradient is computed from g; None where some elements are in no window at all."""
     lengths, sizes, stride, padding, dilation, counts = _spatial(windows)
     images, channels = windows.x_shape[:2]
-    outputs, groups, taps = windows.weight_shape[0], windows.groups, prod(sizes)
+    outputs, groups, taps, lanes = windows.weight_shape[0], windows.groups, prod(sizes), BYTES // itemsize * WIDEST
     offsets: dict[Ints, int] = {}
     parts = []
     for begin in product(*[range(min(s, n)) for s, n in zip(stride, lengths, strict=True)]):
         taken, numbers = [], []
-        for number, place in enumerate(product(*map(range, sizes))):
-            moved = [
-                divmod(b + pad[0] - k * d, s)
-                for b, pad, k, d, s in zip(begin, padding, place, dilation, stride, strict=True)
-            ]
+        for number, place in enumerate(_places(sizes, padding, dilation)):
+            moved = [divmod(b - offset, s) for b, offset, s in zip(begin, place, stride, strict=True)]
             if all(rest == 0 for _, rest in moved):
                 taken.append(offsets.setdefault(tuple([whole for whole, _ in moved]), len(offsets)))
                 numbers.append(number)
         if not taken:
             return None
-        parts.append((tuple([-(-(n - b) // s) for n, b, s in zip(lengths, begin, stride, strict=True)]), begin, taken, numbers))
+        reached = tuple([-(-(n - b) // s) for n, b, s in zip(lengths, begin, stride, strict=True)])
+        parts.append((reached, begin, taken, numbers))
     most = tuple([-(-n // s) for n, s in zip(lengths, stride, strict=True)])
     per_group = channels // groups
-    layout = Layout(counts, most, (1,) * len(counts), list(offsets))
+    layout, dense = [Layout(counts, most, (1,) * len(counts), list(offsets), each) for each in (False, True)]
+    if _pays_dense(images, per_group, layout, dense, len(offsets), lanes):
+        layout = dense
     first = np.arange(groups)[:, None] * (outputs // groups * per_group * taps)
     return Correlation(
         images, outputs, groups, layout, lengths, stride, parts, first + np.arange(per_group) * taps,
-        np.arange(outputs // groups) * (per_group * taps), BYTES // itemsize * WIDEST,
+        np.arange(outputs // groups) * (per_group * taps), True, lanes,
     )  # fmt: skip
 
 
 def correlate(plan: Correlation, x: Any, weight: Any, bias: Any, shape: Ints) -> Any:
     """The sums that ``plan`` describes; all arrays are contiguous."""
-    out, store = np.empty(shape, x.dtype), np.empty(plan.sizes[1] * plan.pitch, x.dtype)
-    none = np.empty(0, x.dtype) if bias is None else bias
+    kind = x.dtype
+    out, store, packed = [np.empty(n, kind) for n in (shape, plan.sizes[1] * plan.pitch, plan.packed)]
+    none = np.empty(0, kind) if bias is None else bias
     _correlate(
-        x.reshape(-1), weight.reshape(-1), none, store, out.reshape(-1), plan.rows, plan.places, plan.steps,
-        plan.shifts, plan.outputs, plan.blocks, plan.runs, plan.sizes, prod(shape[2:]),
+        x.reshape(-1), weight.reshape(-1), none, packed, store, out.reshape(-1), plan.layout.rows, plan.layout.table,
+        plan.places, plan.steps, plan.shifts, plan.outputs, plan.blocks, plan.runs, plan.sizes, prod(shape[2:]),
     )  # fmt: skip
     return out
+
+
+class Differentiation:
+    """How the weight's gradient is computed, rows of g times rows of x: Σ over positions, g zero where no window is.
+
+    Attributes:
+        lefts, rights: where the rows of g begin, and for each channel and place those of x. given: as ``Layout.rows``,
+        for g. blocks: for each block of rows of g (its first, how many, the first output, its group).
+    """
+
+    def __init__(self, windows: Windows, itemsize: int) -> None:
+        lengths, sizes, stride, padding, dilation, counts = _spatial(windows)
+        images, channels = windows.x_shape[:2]
+        outputs, groups = windows.weight_shape[0], windows.groups
+        self.layout = layout = Layout(lengths, counts, stride, _places(sizes, padding, dilation), False)
+        at_once = min(layout.images_at_once(images, each) for each in (channels, outputs))
+        self.pitch = layout.pitch(at_once)
+        self.given_pitch = (at_once * layout.area + 2 * BYTES) // 32 * 32 + 48
+        self.given = np.array([_given_rows(layout, counts)], np.int64)
+        per_group, rows = channels // groups, outputs // groups
+        rights = (np.arange(per_group)[:, None] * self.pitch + layout.shifts(at_once)).reshape(-1)
+        self.rights = np.concatenate([rights, np.repeat(rights[-1:], -len(rights) % RIGHT)])
+        self.blocks = np.array(
+            [
+                (group * rows + first, min(LEFT, rows - first), group)
+                for group in range(groups)
+                for first in range(0, rows, LEFT)
+            ],
+            np.int64,
+        )
+        lefts = [first + np.arange(LEFT).clip(max=count - 1) for first, count, _ in self.blocks]
+        self.lefts = np.concatenate(lefts) * self.given_pitch
+        self.sizes = np.array(
+            [images, channels, outputs, at_once, self.pitch, self.given_pitch, layout.area, layout.reach, len(rights),
+             groups], np.int64,
+        )  # fmt: skip
+
+
+def _given_rows(layout: Layout, counts: Ints) -> list[list[int]]:
+    """Rows of g where the windows' positions are, zeros between them."""
+    found = []
+    for at in product(*map(range, layout.grid[:-1])):
+        source = sum(p * prod(counts[dim + 1 :]) for dim, p in enumerate(at))
+        inside = all(p < n for p, n in zip(at, counts, strict=False))
+        found.append([source, 0, counts[-1], 1] if inside else [0, layout.grid[-1], 0, 1])
+    return found
+
+
+@parallel(
+    "void(X[::1], X[::1], X[::1], X[::1], X[::1], i8[:, :, ::1], i8[:, :, ::1], i8[::1], i8[::1], i8[:, ::1], i8[::1])"
+)
+def _differentiate(
+    g: Any, x: Any, given: Any, store: Any, total: Any, g_rows: Any, rows: Any, lefts: Any, rights: Any, blocks: Any,
+    sizes: Any,
+) -> None:  # fmt: skip
+    images, channels, outputs, at_once, pitch, g_pitch = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]
+    area, reach, terms, per_group = sizes[6], sizes[7], sizes[8], channels // sizes[9]
+    width, phases, lanes = area // rows.shape[1], len(rows), BYTES // x.itemsize
+    length, g_length = x.size // (images * channels), g.size // (images * outputs)
+    for begin in range(0, images, at_once):
+        here = min(at_once, images - begin)
+        for each in prange(channels + outputs):
+            for image in range(here):
+                if each < channels:
+                    source, to = ((begin + image) * channels + each) * length, each * pitch + image * area
+                    lay_out(x, source, rows, width, store, to, at_once * area)
+                else:
+                    source = ((begin + image) * outputs + each - channels) * g_length
+                    lay_out(g, source, g_rows, width, given, (each - channels) * g_pitch + image * area, 0)
+            if each < channels:  # what is multiplied by zeros must be numbers
+                for phase in range(phases):
+                    if here < at_once or phase == phases - 1:
+                        end = each * pitch + (phase * at_once + here) * area
+                        clear(store, end, min(reach + lanes, (each + 1) * pitch - end))
+            else:
+                clear(given, (each - channels) * g_pitch + here * area, lanes)
+        vectors = (here * area + lanes - 1) // lanes
+        chunks = (vectors * lanes + CHUNK - 1) // CHUNK
+        for block in prange(len(blocks)):
+            few = np.empty(LEFT * RIGHT + lanes, x.dtype)
+            first, count, at = blocks[block, 0], blocks[block, 1], blocks[block, 2] * per_group * pitch
+            for chunk in range(chunks):
+                start, end = vectors * chunk // chunks, vectors * (chunk + 1) // chunks
+                for right in range(0, terms, RIGHT):
+                    inner_block(
+                        given, lefts, block * LEFT, start * lanes, store, rights, right, at + start * lanes, end - start,
+                        few,
+                    )  # fmt: skip
+                    for i in range(count):
+                        for j in range(min(RIGHT, terms - right)):
+                            total[(first + i) * terms + right + j] += few[i * RIGHT + j]
+
+
+differentiation_of = lru_cache(maxsize=256)(Differentiation)
+
+
+def differentiate(plan: Differentiation, g: Any, x: Any, shape: Ints) -> Any:
+    """The weight's gradient, or NotImplemented where it is not all finite; both arrays are contiguous."""
+    total, kind = np.zeros(shape, x.dtype), x.dtype
+    given, store = np.empty(g.shape[1] * plan.given_pitch, kind), np.empty(x.shape[1] * plan.pitch, kind)
+    _differentiate(
+        g.reshape(-1), x.reshape(-1), given, store, total.reshape(-1), plan.given, plan.layout.rows, plan.lefts,
+        plan.rights, plan.blocks, plan.sizes,
+    )  # fmt: skip
+    return total if np.isfinite(total).all() else NotImplemented
+
+
+class FewWindows:
+    """How the weight's gradient is computed where there are few windows: rows of x times g with its channels side by side.
+
+    Attributes:
+        places: for each channel and place where its rows begin. steps: of the windows' positions. shifts: of them in g.
+    """
+
+    def __init__(self, windows: Windows, itemsize: int) -> None:
+        lengths, sizes, stride, padding, dilation, counts = _spatial(windows)
+        images, channels = windows.x_shape[:2]
+        outputs = windows.weight_shape[0]
+        self.layout = layout = Layout(lengths, counts, stride, _places(sizes, padding, dilation), False)
+        self.pitch, lanes = layout.pitch(images), BYTES // itemsize * WIDEST
+        self.across = -(-outputs // lanes)
+        position = np.zeros(counts, np.int64)
+        for dim, (count, step) in enumerate(zip(counts, layout.steps, strict=True)):
+            position += (np.arange(count) * step).reshape([-1 if each == dim else 1 for each in range(len(counts))])
+        self.steps = (np.arange(images)[:, None] * layout.area + position.reshape(-1)).reshape(-1)
+        self.shifts = np.arange(len(self.steps)) * (self.across * lanes)
+        places = (np.arange(channels)[:, None] * self.pitch + layout.shifts(images)).reshape(-1)
+        self.places = np.concatenate([places, np.repeat(places[-1:], -len(places) % ROWS)])
+        self.sizes = np.array([images, channels, outputs, self.pitch, layout.area, self.across, len(places)], np.int64)
+
+
+few_windows_of = lru_cache(maxsize=256)(FewWindows)
+
+
+@parallel("void(X[::1], X[::1], X[::1], X[::1], X[::1], i8[:, :, ::1], i8[::1], i8[::1], i8[::1], i8[::1])")
+def _differentiate_few(
+    g: Any, x: Any, given: Any, store: Any, total: Any, rows: Any, places: Any, steps: Any, shifts: Any, sizes: Any
+) -> None:
+    images, channels, outputs, pitch, area, across, terms = (
+        sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]
+    )  # fmt: skip
+    lanes, zero = BYTES // x.itemsize * WIDEST, x.dtype.type(-0.0)
+    length, g_length, wide = x.size // (images * channels), g.size // (images * outputs), across * lanes
+    for each in prange(channels + outputs):
+        for image in range(images):
+            if each < channels:
+                source, to = (image * channels + each) * length, each * pitch + image * area
+                lay_out(x, source, rows, area // rows.shape[1], store, to, images * area)
+            else:
+                source, to = (image * outputs + each - channels) * g_length, image * g_length * wide + each - channels
+                move_apart(g, source, 1, zero, given, to, wide, g_length)
+    groups = len(places) // ROWS
+    for unit in prange(across * UNITS):
+        first, part, made = unit // UNITS * lanes, unit % UNITS, np.empty(ROWS * lanes, x.dtype)
+        for group in range(groups * part // UNITS, groups * (part + 1) // UNITS):
+            _block(store, 0, places, group * ROWS, steps, given, first, shifts, 0, len(steps), made, 0)
+            count = min(ROWS, terms - group * ROWS)
+            for lane in range(min(lanes, outputs - first)):
+                move_apart(made, lane, lanes, zero, total, (first + lane) * terms + group * ROWS, 1, count)
+
+
+def differentiate_few(plan: FewWindows, g: Any, x: Any, shape: Ints) -> Any:
+    """The weight's gradient; both arrays are contiguous."""
+    total, store = np.empty(shape, x.dtype), np.empty(x.shape[1] * plan.pitch, x.dtype)
+    given = np.empty(len(plan.steps) * plan.across * (BYTES // x.itemsize * WIDEST), x.dtype)
+    _differentiate_few(
+        g.reshape(-1), x.reshape(-1), given, store, total.reshape(-1), plan.layout.rows, plan.places, plan.steps,
+        plan.shifts, plan.sizes,
+    )  # fmt: skip
+    return total
