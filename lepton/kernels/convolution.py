@@ -21,7 +21,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from lepton.backend.devices import xp
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.windows import Ints, Pads, in_float32, span, window_count
 
 WORKSPACE = 1 << 20  # bytes of columns made at a time: measured, with 512 KiB of second-level cache per core
@@ -201,7 +201,7 @@ class Columns:
             part[source] += self._rows[target]
 
 
-@kernel
+@fast_kernel("convolution", 256)
 @in_float32
 def convolution(x: Any, weight: Any, bias: Any, windows: Windows) -> Any:
     """y[n, o, p] = b[o] + Σ over c, k of weight[o, c, k] · x[n, c, p·stride + k·dilation − before]."""
@@ -227,7 +227,7 @@ def convolution(x: Any, weight: Any, bias: Any, windows: Windows) -> Any:
     return out
 
 
-@kernel
+@fast_kernel("convolution", 256)
 @in_float32
 def convolution_weight_gradient(g: Any, x: Any, windows: Windows) -> Any:
     """∂weight[o, c, k] = Σ over n, p of g[n, o, p] · x[n, c, p·stride + k·dilation − before]."""
@@ -246,7 +246,7 @@ def convolution_weight_gradient(g: Any, x: Any, windows: Windows) -> Any:
     return total
 
 
-@kernel
+@fast_kernel("convolution", 256)
 @in_float32
 def convolution_input_gradient(g: Any, weight: Any, bias: Any, windows: Windows) -> Any:
     """∂x[n, c, q] = b[c] + Σ g[n, o, p] · weight[o, c, k] over o and the p, k with p·stride + k·dilation − before = q.

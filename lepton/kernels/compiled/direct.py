@@ -30,7 +30,7 @@ from lepton.kernels.windows import Ints, window_count
 
 STORED = 1 << 20  # elements laid out at a time: they stay in the last-level cache
 UNITS = 16  # that the work is cut into at least, so that it can be shared out
-CHUNK = 2048  # elements of a row that are multiplied by another row's at a time
+CHUNKS = 1 << 17, 256, 2048  # elements of all rows that are multiplied by others at a time, and of one: least and most
 
 _block = outer_block(WIDEST)
 
@@ -161,6 +161,7 @@ class Correlation:
             from each other in the weight, so that it is copied first.
         blocks: for each block of lanes (the first position, first term, terms, first run, last run, steps of output).
         runs: for each row of windows in a block (first lane, how many, image, where its output begins).
+        whole: whether there are parts for all of the output.
     """
 
     def __init__(
@@ -183,6 +184,7 @@ class Correlation:
         self.steps, self.shifts = np.concatenate(steps), np.concatenate(moves)
         self.blocks, self.runs = np.array(blocks, np.int64), np.array(runs, np.int64)
         self.packed = len(self.places) * terms if packed else 0
+        self.whole = len(parts) == prod(out_stride)
         splits = max(1, min(len(self.outputs), -(-UNITS // len(blocks))))
         self.sizes = np.array([images, channels, at_once, self.pitch, layout.area, splits], np.int64)
 
@@ -317,8 +319,8 @@ def forward_plan(windows: Windows, itemsize: int) -> Correlation:
 
 
 @lru_cache(maxsize=256)
-def backward_plan(windows: Windows, itemsize: int) -> Correlation | None:
-    """How the input's gradient is computed from g; None where some elements are in no window at all."""
+def backward_plan(windows: Windows, itemsize: int) -> Correlation:
+    """How the input's gradient is computed from g."""
     lengths, sizes, stride, padding, dilation, counts = _spatial(windows)
     images, channels = windows.x_shape[:2]
     outputs, groups, taps, lanes = windows.weight_shape[0], windows.groups, prod(sizes), BYTES // itemsize * WIDEST
@@ -332,7 +334,7 @@ def backward_plan(windows: Windows, itemsize: int) -> Correlation | None:
                 taken.append(offsets.setdefault(tuple([whole for whole, _ in moved]), len(offsets)))
                 numbers.append(number)
         if not taken:
-            return None
+            continue
         reached = tuple([-(-(n - b) // s) for n, b, s in zip(lengths, begin, stride, strict=True)])
         parts.append((reached, begin, taken, numbers))
     most = tuple([-(-n // s) for n, s in zip(lengths, stride, strict=True)])
@@ -352,6 +354,8 @@ def correlate(plan: Correlation, x: Any, weight: Any, bias: Any, shape: Ints) ->
     kind = x.dtype
     out, store, packed = [np.empty(n, kind) for n in (shape, plan.sizes[1] * plan.pitch, plan.packed)]
     none = np.empty(0, kind) if bias is None else bias
+    if not plan.whole:
+        out[...] = 0 if bias is None else bias.reshape(-1, *[1] * (len(shape) - 2))
     _correlate(
         x.reshape(-1), weight.reshape(-1), none, packed, store, out.reshape(-1), plan.layout.rows, plan.layout.table,
         plan.places, plan.steps, plan.shifts, plan.outputs, plan.blocks, plan.runs, plan.sizes, prod(shape[2:]),
@@ -391,7 +395,7 @@ class Differentiation:
         self.lefts = np.concatenate(lefts) * self.given_pitch
         self.sizes = np.array(
             [images, channels, outputs, at_once, self.pitch, self.given_pitch, layout.area, layout.reach, len(rights),
-             groups], np.int64,
+             groups, min(max(CHUNKS[0] // (channels * layout.phases), CHUNKS[1]), CHUNKS[2])], np.int64,
         )  # fmt: skip
 
 
@@ -434,12 +438,12 @@ def _differentiate(
             else:
                 clear(given, (each - channels) * g_pitch + here * area, lanes)
         vectors = (here * area + lanes - 1) // lanes
-        chunks = (vectors * lanes + CHUNK - 1) // CHUNK
-        for block in prange(len(blocks)):
-            few = np.empty(LEFT * RIGHT + lanes, x.dtype)
-            first, count, at = blocks[block, 0], blocks[block, 1], blocks[block, 2] * per_group * pitch
-            for chunk in range(chunks):
-                start, end = vectors * chunk // chunks, vectors * (chunk + 1) // chunks
+        chunks = (vectors * lanes + sizes[10] - 1) // sizes[10]
+        for chunk in range(chunks):
+            start, end = vectors * chunk // chunks, vectors * (chunk + 1) // chunks
+            for block in prange(len(blocks)):
+                few = np.empty(LEFT * RIGHT + lanes, x.dtype)
+                first, count, at = blocks[block, 0], blocks[block, 1], blocks[block, 2] * per_group * pitch
                 for right in range(0, terms, RIGHT):
                     inner_block(
                         given, lefts, block * LEFT, start * lanes, store, rights, right, at + start * lanes, end - start,

@@ -260,6 +260,21 @@ def gather(_: Any, s: Any, at: Any, table: Any, first: Any, d: Any, to: Any, cou
 
 
 @intrinsic
+def prefetch(_: Any, s: Any, at: Any) -> Any:
+    """Have the cache line of s[at] fetched, if there is such an element."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        pointer = builder.bitcast(write.at(*write.values), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [pointer, *[ir.Constant(I32, each) for each in (0, 3, 1)]])  # to read, to keep, data
+        return context.get_dummy_value()
+
+    return types.void(s, at), generate
+
+
+@intrinsic
 def weave(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, count: Any) -> Any:
     """d[to + 2·i] ← s[at + i] + more, d[to + 2·i + 1] ← s[at + apart + i] + more: ``count`` > 0 elements in all."""
 

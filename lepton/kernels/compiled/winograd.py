@@ -25,7 +25,8 @@ from lepton.kernels.compiled.direct import UNITS
 from lepton.kernels.compiled.loops import inner, parallel
 from lepton.kernels.compiled.numeric import bits32, f4, i4
 from lepton.kernels.compiled.vectors import (
-    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move_apart, outer_block, sandwich, sandwich_tiles, weave,
+    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move_apart, outer_block, prefetch, sandwich,
+    sandwich_tiles, weave,
 )  # fmt: skip
 from lepton.kernels.windows import Ints
 
@@ -33,6 +34,7 @@ STORED = 1 << 20  # elements of tiles at a time for the weight's gradient: they 
 LANES = BYTES // 4
 BLOCK = LANES * WIDEST  # tiles that are multiplied at once
 ROOM = BLOCK + LANES  # what they take: their last vector may reach beyond them
+AHEAD = 6  # terms
 CHUNK = 512  # tiles whose products are added up at once for the weight's gradient
 
 INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # Bᵀ
@@ -120,6 +122,8 @@ def _turn(weight: Any, first: int, taps: Any, sizes: Any, turned: Any, at: int, 
                 move_apart(weight, source, 9, f4(-0.0), laid, (tap * ROWS + row) * width, 1, inputs)
     if sizes[9] == 1:
         for term in range(filters):
+            for line in range(0, 9 * rows, LANES):  # a few terms ahead: they lie too far apart for the processor to guess
+                prefetch(weight, ((term + AHEAD) * inputs + first) * 9 + line)
             for tap in range(9):
                 source = (term * inputs + first) * 9 + taps[tap]
                 move_apart(weight, source, 9, f4(-0.0), laid, tap * ROWS * width + term, width, rows)
