@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lepton.kernels.compiled import direct, winograd
+from lepton.kernels.compiled import direct, weight_gradient, winograd
 from lepton.kernels.convolution import Windows
 from lepton.kernels.registry import pays
 from lepton.kernels.windows import window_count
@@ -55,7 +55,7 @@ def convolution(x: Any, weight: Any, bias: Any, windows: Windows) -> Any:
         if found is not NotImplemented:
             return found
     shape = (x.shape[0], weight.shape[0], *_counts(windows))
-    return direct.correlate(direct.forward_plan(windows, x.itemsize), x, weight, bias, shape)
+    return direct.correlate(direct.plan_of(windows, True, x.itemsize), x, weight, bias, shape)
 
 
 def convolution_input_gradient(g: Any, weight: Any, bias: Any, windows: Windows) -> Any:
@@ -68,7 +68,7 @@ def convolution_input_gradient(g: Any, weight: Any, bias: Any, windows: Windows)
         found = winograd.convolve(winograd.plan_of(g.shape, weight.shape, before, True), g, weight, bias)
         if found is not NotImplemented:
             return found
-    return direct.correlate(direct.backward_plan(windows, g.itemsize), g, weight, bias, windows.x_shape)
+    return direct.correlate(direct.plan_of(windows, False, g.itemsize), g, weight, bias, windows.x_shape)
 
 
 def convolution_weight_gradient(g: Any, x: Any, windows: Windows) -> Any:
@@ -82,5 +82,5 @@ def convolution_weight_gradient(g: Any, x: Any, windows: Windows) -> Any:
         if found is not NotImplemented:
             return found
     if g.shape[0] * prod(counts) <= FEW_WINDOWS and shape[0] >= MANY_OUTPUTS and windows.groups == 1:
-        return direct.differentiate_few(direct.few_windows_of(windows, g.itemsize), g, x, shape)
-    return direct.differentiate(direct.differentiation_of(windows, g.itemsize), g, x, shape)
+        return weight_gradient.differentiate_few(weight_gradient.few_windows_of(windows, g.itemsize), g, x, shape)
+    return weight_gradient.differentiate(weight_gradient.rows_of(windows, g.itemsize), g, x, shape)

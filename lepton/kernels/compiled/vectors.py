@@ -240,6 +240,23 @@ def move_apart(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, 
 
 
 @intrinsic
+def add_apart(_: Any, s: Any, at: Any, apart: Any, d: Any, to: Any, count: Any) -> Any:
+    """d[to + i] ← d[to + i] + s[at + i·apart] for i < count."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, apart, d, to, count = write.values
+        s, d = write.at(s, at), write.at(d, to)
+        with cgutils.for_range(builder, count) as loop:
+            found = builder.load(write.at(s, builder.mul(loop.index, apart)))
+            target = write.at(d, loop.index)
+            builder.store(builder.fadd(builder.load(target), found), target)
+        return context.get_dummy_value()
+
+    return types.void(s, at, apart, d, to, count), generate
+
+
+@intrinsic
 def gather(_: Any, s: Any, at: Any, table: Any, first: Any, d: Any, to: Any, count: Any) -> Any:
     """d[to + i] ← s[at + table[first + i]] for i < count, 0 where the table's entry is negative."""
 
@@ -257,6 +274,22 @@ def gather(_: Any, s: Any, at: Any, table: Any, first: Any, d: Any, to: Any, cou
         return context.get_dummy_value()
 
     return types.void(s, at, table, first, d, to, count), generate
+
+
+@intrinsic
+def scatter(_: Any, s: Any, at: Any, apart: Any, more: Any, d: Any, to: Any, table: Any, first: Any, count: Any) -> Any:
+    """d[to + table[first + i]] ← s[at + i·apart] + more for i < count."""
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        write = _Writer(context, builder, signature.args, values)
+        s, at, apart, more, d, to, table, first, count = write.values
+        s, table, d = write.at(s, at), write.at(table, first), write.at(d, to)
+        with cgutils.for_range(builder, count) as loop:
+            found = builder.load(write.at(s, builder.mul(loop.index, apart)))
+            builder.store(builder.fadd(found, more), write.at(d, builder.load(write.at(table, loop.index))))
+        return context.get_dummy_value()
+
+    return types.void(s, at, apart, s.dtype, d, to, table, first, count), generate
 
 
 @intrinsic

@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from lepton.kernels.compiled.direct import UNITS
+from lepton.kernels.compiled.direct import multiply, width_for
+from lepton.kernels.compiled.layout import UNITS
 from lepton.kernels.compiled.loops import inner, parallel
 from lepton.kernels.compiled.numeric import bits32, f4, i4
 from lepton.kernels.compiled.vectors import (
-    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move_apart, outer_block, prefetch, sandwich,
+    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move_apart, prefetch, sandwich,
     sandwich_tiles, weave,
 )  # fmt: skip
 from lepton.kernels.windows import Ints
 
-STORED = 1 << 20  # elements of tiles at a time for the weight's gradient: they stay in the last-level cache
+STORED = 1 << 19  # elements of tiles at a time for the weight's gradient: they stay in the last-level cache
 LANES = BYTES // 4
 BLOCK = LANES * WIDEST  # tiles that are multiplied at once
 ROOM = BLOCK + LANES  # what they take: their last vector may reach beyond them
@@ -41,7 +42,6 @@ INPUT = ((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, 1, 0, -1))  # Bᵀ
 WEIGHT = ((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1))  # G
 OUTPUT = ((1, 1, 1, 0), (0, 1, -1, -1))  # Aᵀ
 
-_block, _narrow_block = outer_block(WIDEST), outer_block(WIDEST - 1)
 _input, _weight, _output = sandwich_tiles(INPUT), sandwich(WEIGHT), sandwich(OUTPUT)
 _output_back = sandwich_tiles(tuple(zip(*OUTPUT, strict=True)))
 _weight_back = sandwich(tuple(zip(*WEIGHT, strict=True)))
@@ -66,7 +66,7 @@ class Plan:
         self.taps = np.arange(9)[:: -1 if turned else 1].copy()
         self.places, self.steps, self.shifts = np.arange(ROWS) * self.width, np.arange(channels), np.arange(channels) * ROOM
         number = images * prod([-(-n // 2) for n in counts])
-        vectors = min(range(2, WIDEST + 1), key=lambda v: (-(-number // (v * LANES)) * (v + 0.2), -v))
+        vectors = width_for(number, LANES, 2)
         self.runs, self.firsts = self._runs(images, counts, vectors * LANES)
         self.blocks = len(self.firsts) - 1
         self.groups = -(-outputs // ROWS)
@@ -140,16 +140,10 @@ def _multiply(
     channels, outputs, length, vectors = sizes[0], sizes[5], sizes[11], sizes[12]
     plane, block, made = sizes[10] * length, vectors * LANES, 16 * ROWS * BLOCK
     for each in range(16):
-        if vectors == WIDEST:
-            _block(
-                turned, base + each * apart, places, 0, steps, tiles, at + each * channels * ROOM, shifts, 0, channels,
-                sums, each * ROWS * block,
-            )  # fmt: skip
-        else:
-            _narrow_block(
-                turned, base + each * apart, places, 0, steps, tiles, at + each * channels * ROOM, shifts, 0, channels,
-                sums, each * ROWS * block,
-            )  # fmt: skip
+        multiply(
+            vectors, turned, base + each * apart, places, 0, steps, tiles, at + each * channels * ROOM, shifts, 0,
+            channels, sums, each * ROWS * block,
+        )  # fmt: skip
     fine = True
     for row in range(min(ROWS, outputs - output)):
         _output(sums, row * block, ROWS * block, sums, made, BLOCK, vectors)
