@@ -2,7 +2,7 @@
 
 Numba compiles each function in seconds, and keeps the machine code on disk; processes that come later load it in
 milliseconds. The files lie beside the source, or under ``LEPTON_CACHE_DIR``, or where the source cannot be written to
-in the user's cache; in a directory named by a digest of all sources here, so that none of them outlives its source.
+in the user's cache; for each module in a directory named by a digest of the sources, so that nothing outlives them.
 
 The pool is that of OpenMP where it can be loaded, else Numba's own, which costs 50 µs more per loop. OpenMP's threads
 do not survive a fork: a child runs the reference.
@@ -26,6 +26,7 @@ from numba.core import event
 
 from lepton._version import __version__
 from lepton.backend import threads
+from lepton.errors import ArgumentError
 from lepton.kernels.registry import use_reference
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,28 +40,43 @@ _loops: list[_Loop] = []
 
 
 @functools.cache
-def cache_directory() -> str:
-    """Where the machine code is kept."""
-    sources = sorted(HERE.glob("*.py"))
-    digest = hashlib.sha256(f"{__version__} {numba.__version__} {sys.version}".encode())
-    for each in sources:
-        digest.update(each.read_bytes())
+def cache_base() -> Path:
+    """The directory under which all machine code is kept."""
     given = os.environ.get("LEPTON_CACHE_DIR")
     base = Path(given) if given else HERE / "__pycache__" / "machine_code"
     try:
         base.mkdir(parents=True, exist_ok=True)
-        writable = os.access(base, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
-    return str(base / digest.hexdigest()[:16])
+        if os.access(base, os.W_OK):
+            return base
+    except OSError as error:
+        if given:
+            raise ArgumentError(f"LEPTON_CACHE_DIR={given!r} in the environment: {error}") from error
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
+
+
+@functools.cache
+def cache_directory(module: str) -> str:
+    """Where the machine code of one module's loops is kept: named by a digest of all sources that went into it."""
+    digest = hashlib.sha256(f"{__version__} {numba.__version__} {sys.version}".encode())
+    for each in sorted(_sources(module, set())):
+        digest.update(Path(str(sys.modules[each].__file__)).read_bytes())
+    return str(cache_base() / f"{module.rpartition('.')[2]}-{digest.hexdigest()[:16]}")
+
+
+def _sources(module: str, found: set[str]) -> set[str]:
+    """The module, and those of this package whose functions it uses, directly or not."""
+    found.add(module)
+    for value in vars(sys.modules[module]).values():
+        origin = getattr(value, "__module__", None)
+        if isinstance(origin, str) and origin.startswith(__package__) and origin not in found:
+            _sources(origin, found)
+    return found
 
 
 class _Announcer(event.Listener):  # type: ignore[misc]
     """Says once that something is compiled, which takes seconds; what comes from the cache is not announced."""
 
-    said = False
+    said = False  # by this process
 
     def on_start(self, event: Any) -> None:
         if not _Announcer.said:
@@ -96,7 +112,7 @@ class _Loop:
         with _compiling:
             if self._ready is None:
                 prepare()
-                with _kept_in(cache_directory()), event.install_listener("numba:compile", _Announcer()):
+                with _kept_in(cache_directory(self._function.__module__)), event.install_listener("numba:compile", _Announcer()):
                     made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
                     for each in self._signatures:
                         made.compile(each)
@@ -169,6 +185,11 @@ def inner(**options: Any) -> Callable[[F], F]:
         return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
 
     return enter
+
+
+def announced() -> None:
+    """Keep quiet about what is compiled from now on."""
+    _Announcer.said = True
 
 
 def all_loops() -> list[_Loop]:
