@@ -112,7 +112,8 @@ class _Loop:
         with _compiling:
             if self._ready is None:
                 prepare()
-                with _kept_in(cache_directory(self._function.__module__)), event.install_listener("numba:compile", _Announcer()):
+                kept = _kept_in(cache_directory(self._function.__module__))
+                with kept, event.install_listener("numba:compile", _Announcer()):
                     made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
                     for each in self._signatures:
                         made.compile(each)

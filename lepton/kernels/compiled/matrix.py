@@ -74,10 +74,11 @@ def matrix_product(a: Any, b: Any) -> Any:
         return out
     if a.shape[:-2] != b.shape[:-2] or not pays(prod(a.shape) * n, SMALLEST):
         return NotImplemented
+    shape = (*a.shape[:-1], n)
     a, b = [x.reshape(-1, *x.shape[-2:]) for x in (a, b)]
     if not _suits(a) or not _suits(b):
         return NotImplemented
     out = np.empty((len(a), m, n), a.dtype)
     rows, columns = tile_of(m, n, k) if len(a) < FEWEST else (m, n)
     _multiply_batch(a, b, out, rows, columns)
-    return out
+    return out.reshape(shape)
