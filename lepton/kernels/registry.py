@@ -27,6 +27,7 @@ from lepton.errors import ArgumentError, MissingExtraError
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMPILED = "lepton.kernels.compiled"
+NEEDED = ("numba", "scipy_openblas32", "threadpoolctl")  # what the extra ``fast`` brings
 ENGINES = ("auto", "reference", "compiled")
 REFERENCE: dict[str, Callable[..., Any]] = {}
 _better: dict[str, list[Callable[..., Any] | None]] = {}  # compiled kernels: none yet, the kernel, or [None] for no
@@ -55,7 +56,7 @@ def can_compile() -> bool:
     wanted = engine()
     if wanted == "reference":
         return False
-    missing = [each for each in ("numba", "scipy_openblas32") if importlib.util.find_spec(each) is None]
+    missing = [each for each in NEEDED if importlib.util.find_spec(each) is None]
     if missing and wanted == "compiled":
         raise MissingExtraError(
             f"LEPTON_KERNELS=compiled in the environment, but {' and '.join(missing)} is not installed: "

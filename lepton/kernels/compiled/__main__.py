@@ -9,13 +9,14 @@ import time
 
 from lepton.errors import require
 from lepton.kernels import compiled
+from lepton.kernels.registry import NEEDED
 
 PRIVATE = ("__main__",)
 
 
 def main() -> None:
     """Compile what is not in the cache yet, saying what and how long it took."""
-    for package in ("numba", "scipy_openblas32"):
+    for package in NEEDED:
         require(package, "fast", "compiled kernels")
     for module in pkgutil.iter_modules(compiled.__path__, f"{compiled.__name__}."):
         if module.name.rpartition(".")[2] not in PRIVATE:
@@ -26,7 +27,7 @@ def main() -> None:
     begun = time.perf_counter()
     every = loops.all_loops()
     for place, each in enumerate(every, 1):
-        sys.stderr.write(f"\r{place} of {len(every)}: {each.__name__:40}")
+        sys.stderr.write(f"\r{place} of {len(every)}: {each.name:40}")
         sys.stderr.flush()
         each.compile()
     sys.stderr.write(f"\r{len(every)} loops in {time.perf_counter() - begun:.1f} s, kept in {loops.cache_base()}\n")

@@ -26,6 +26,7 @@ from numba.core import event
 
 from lepton._version import __version__
 from lepton.backend import threads
+from lepton.backend.blas import one_pool
 from lepton.errors import ArgumentError
 from lepton.kernels.registry import use_reference
 
@@ -104,6 +105,7 @@ class _Loop:
         self._function, self._signatures, self._options = function, signatures, options
         self._ready: Callable[..., Any] | None = None
         self._threads = threading.local()
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         functools.update_wrapper(self, function)
         _loops.append(self)
 
@@ -151,6 +153,7 @@ def prepare() -> None:
     if "NUMBA_THREADING_LAYER" not in os.environ:
         numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
     importlib.import_module("lepton.kernels.compiled.blas").load()
+    one_pool()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=use_reference)
 
