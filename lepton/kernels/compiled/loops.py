@@ -114,9 +114,12 @@ class _Loop:
         with _compiling:
             if self._ready is None:
                 prepare()
-                kept = _kept_in(cache_directory(self._function.__module__))
+                module = sys.modules[self._function.__module__]
+                on_disk = hasattr(module, "__file__")  # what is typed at a prompt or in a notebook has none
+                kept = _kept_in(cache_directory(module.__name__)) if on_disk else contextlib.nullcontext()
                 with kept, event.install_listener("numba:compile", _Announcer()):
-                    made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
+                    options = {"cache": on_disk, "nogil": True, "error_model": "numpy", **self._options}
+                    made = numba.njit(**options)(self._function)
                     for each in self._signatures:
                         made.compile(each)
                     made.disable_compile()
