@@ -40,7 +40,8 @@ def measure(name: str, sides: Sequence[str], options: argparse.Namespace) -> dic
     """One workload on all sides: times, first steps and memory, by side."""
     import lepton  # draws the weights; nothing is timed in this process
 
-    sides = [side for side in sides if side != PEER] + [PEER] * (PEER in sides)
+    sides = [side for side in sides if not SIDES[side].runs or name in SIDES[side].runs]
+    sides.sort(key=PEER.__eq__)  # the last is the one that the others' results are compared with
     workload = make(name)
     workers: list[harness.Worker] = []
     failed: dict[str, str] = {}

@@ -21,12 +21,13 @@ class Side:
 
     Attributes:
         module: the framework's package. builder: the module of ``sides`` that builds what is timed.
-        environment: variables it runs with; None takes one away.
+        environment: variables it runs with; None takes one away. runs: the workloads that it can run; empty for all.
     """
 
     module: str
     builder: str
     environment: dict[str, str | None] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
@@ -34,11 +35,16 @@ class Side:
         return importlib.util.find_spec(self.module) is not None
 
 
+DENSE = ("mlp-tiny", "mlp", "lstm", "transformer", "text")  # what NumPy's operations alone express well
 SIDES = {
     "lepton": Side("lepton", "eager", {"LEPTON_KERNELS": None}),
     "lepton-reference": Side("lepton", "eager", {"LEPTON_KERNELS": "reference"}),
     "torch": Side("torch", "eager"),
     "torch-compile": Side("torch", "eager"),
+    "jax": Side("jax", "jax_jit"),
+    "tinygrad": Side("tinygrad", "tinygrad_jit"),
+    "mygrad": Side("mygrad", "mygrad_tape", runs=(*DENSE, "convnet", "convnet-1", "convnet-32")),
+    "autograd": Side("autograd", "autograd_tape", runs=(*DENSE, "convnet", "convnet-1", "convnet-32", "gpt")),
 }
 
 

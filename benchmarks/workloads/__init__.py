@@ -31,7 +31,8 @@ def make(name: str, **sizes: Any) -> Workload:
 
 
 def prepare(workload: Workload, framework: Any, path: Path) -> None:
-    """Draw weights and batches and write them to ``path`` (.npz): ``weight/NAME`` and ``batch/K/I``.
+    """Draw weights and batches and write them to ``path`` (.npz): ``weight/NAME``, ``buffer/NAME`` (running
+    statistics, as they are at first) and ``batch/K/I``.
 
     Args:
         workload: what they are for. framework: whose model tells the weights' names and shapes.
@@ -39,6 +40,7 @@ def prepare(workload: Workload, framework: Any, path: Path) -> None:
     rng = np.random.default_rng(0)
     model = workload.model(framework)
     drawn = {f"weight/{name}": draw_weight(rng, name, tuple(each.shape)) for name, each in model.named_parameters()}
+    drawn |= {f"buffer/{name}": each.numpy() for name, each in model.named_buffers() if each.ndim}
     for k in range(BATCHES):
         drawn |= {f"batch/{k}/{i}": each for i, each in enumerate(workload.batch(rng))}
     np.savez(path, **drawn)

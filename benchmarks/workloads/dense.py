@@ -25,7 +25,7 @@ def tiny(batch: int = 4) -> Workload:
         model=lambda framework: perceptron(framework, sizes),
         batch=lambda rng: (normal(rng, batch, sizes[0]), normal(rng, batch, sizes[-1])),
         loss=lambda framework, model, x, y: framework.nn.functional.mse_loss(model(x), y),
-        optimizer="SGD", settings={"lr": 0.01}, functional="perceptron_regression",
+        optimizer="SGD", settings={"lr": 0.01},
     )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def mlp(batch: int = 128, width: int = 512, depth: int = 2) -> Workload:
         model=lambda framework: perceptron(framework, sizes),
         batch=lambda rng: (normal(rng, batch, sizes[0]), integers(rng, sizes[-1], batch)),
         loss=classification_loss,
-        optimizer="Adam", settings={"lr": 0.001}, functional="perceptron",
+        optimizer="Adam", settings={"lr": 0.001},
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def convnet(batch: int = 32, width: int = 32, depth: int = 1) -> Workload:
         model=lambda framework: convnet_model(framework, width, depth),
         batch=lambda rng: (normal(rng, batch, 3, 24, 24), integers(rng, 10, batch)),
         loss=classification_loss,
-        optimizer="SGD", settings={"lr": 0.001, "momentum": 0.9}, functional="convnet",
+        optimizer="SGD", settings={"lr": 0.001, "momentum": 0.9},
     )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def convnet_inference(batch: int) -> Workload:
         f"convnet-{batch}", f"ConvNet 24×24, batch {batch}",
         model=lambda framework: convnet_model(framework, 32, 1),
         batch=lambda rng: (normal(rng, batch, 3, 24, 24),),
-        loss=forward, functional="convnet",
+        loss=forward,
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def resnet_training(name: str, widths: tuple[int, ...], blocks: int, batch: int)
         model=lambda framework: resnet_model(framework, widths, blocks),
         batch=lambda rng: (normal(rng, batch, 3, 32, 32), integers(rng, 10, batch)),
         loss=classification_loss,
-        optimizer="SGD", settings={"lr": 0.01, "momentum": 0.9}, functional="resnet",
+        optimizer="SGD", settings={"lr": 0.01, "momentum": 0.9},
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def resnet18_inference(batch: int) -> Workload:
         f"resnet18-{batch}", f"ResNet-18 32×32, batch {batch}",
         model=lambda framework: resnet_model(framework, (64, 128, 256, 512), 2),
         batch=lambda rng: (normal(rng, batch, 3, 32, 32),),
-        loss=forward, functional="resnet_evaluated",
+        loss=forward,
     )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def vae(batch: int = 64, latent: int = 16) -> Workload:
         model=lambda framework: vae_model(framework, latent),
         batch=lambda rng: (rng.random((batch, 1, 28, 28), "float32"), normal(rng, batch, latent)),
         loss=vae_loss,
-        optimizer="Adam", settings={"lr": 0.001}, functional="vae",
+        optimizer="Adam", settings={"lr": 0.001},
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def gpt(batch: int = 8, width: int = 192, depth: int = 4, tokens: int = 128, nam
         model=lambda framework: gpt_model(framework, depth, width, tokens),
         batch=lambda rng: (integers(rng, BYTES, batch, tokens), integers(rng, BYTES, batch, tokens)),
         loss=gpt_loss,
-        optimizer="AdamW", settings={"lr": 3e-4, "weight_decay": 0.1}, functional="gpt_training",
+        optimizer="AdamW", settings={"lr": 3e-4, "weight_decay": 0.1},
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def gpt_inference(batch: int) -> Workload:
         f"gpt-{batch}", f"GPT 4 layers, width 192, 128 tokens, batch {batch}",
         model=lambda framework: gpt_model(framework, 4, 192, 128),
         batch=lambda rng: (integers(rng, BYTES, batch, 128),),
-        loss=forward, functional="gpt",
+        loss=forward,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def lstm(batch: int = 32, width: int = 256, depth: int = 2, tokens: int = 64) ->
         model=lambda framework: lstm_model(framework, width, depth),
         batch=lambda rng: (normal(rng, tokens, batch, width), integers(rng, 10, batch)),
         loss=classification_loss,
-        optimizer="Adam", settings={"lr": 0.001}, functional="lstm",
+        optimizer="Adam", settings={"lr": 0.001},
     )  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def transformer(batch: int = 16, width: int = 256, depth: int = 3, tokens: int =
         model=lambda framework: transformer_model(framework, width, depth),
         batch=lambda rng: (normal(rng, batch, tokens, width), integers(rng, 10, batch)),
         loss=classification_loss,
-        optimizer="Adam", settings={"lr": 0.001}, functional="transformer",
+        optimizer="Adam", settings={"lr": 0.001},
     )  # fmt: skip
 
 
@@ -163,7 +163,7 @@ def text(batch: int = 64, words: int = 20_000, width: int = 64) -> Workload:
         model=lambda framework: text_model(framework, words, width),
         batch=lambda rng: text_batch(rng, words, batch, 64 * batch),
         loss=classification_loss,
-        optimizer="SGD", settings={"lr": 0.5}, functional="text",
+        optimizer="SGD", settings={"lr": 0.5},
     )  # fmt: skip
 
 

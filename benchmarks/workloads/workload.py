@@ -19,7 +19,6 @@ class Workload:
         batch: draws one batch of NumPy arrays; the model gets those that are not for the loss.
         loss: from the framework, the model and the batch's tensors, a scalar; in inference, the model's result.
         optimizer: its name in ``framework.optim``, and its settings; None for inference.
-        functional: the name in ``sides.functional`` of the same model written as a function of weights and batch.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Workload:
     loss: Callable[..., Any]
     optimizer: str | None = None
     settings: dict[str, float] = field(default_factory=dict)
-    functional: str = ""
 
     @property
     def training(self) -> bool:
