@@ -61,9 +61,9 @@ class Worker:
             raise RuntimeError(f"the {self.side} side ended with status {self._process.wait()}")
         return json.loads(line)
 
-    def open(self, function: str, *arguments: Any) -> None:
+    def open(self, module: str, function: str, *arguments: Any) -> None:
         """Build what is timed; ``numbers``, ``first`` and ``step`` hold what the first steps gave and took."""
-        answer = self.ask(open=[function, arguments])
+        answer = self.ask(open=[module, function, arguments])
         self.numbers, self.first, self.step = answer["numbers"], answer["first"], answer["step"]
 
     def round(self, at_least: float = ROUND) -> float:
@@ -87,10 +87,10 @@ def check_agreement(workers: Sequence[Worker], tolerance: float) -> None:
     peer = workers[-1]
     for worker in workers[:-1]:
         for step, (mine, others) in enumerate(zip(worker.numbers, peer.numbers, strict=True)):
-            off = np.abs(np.subtract(mine, others)).max() / np.abs(others).max()
-            if not off <= tolerance:
+            off, largest = np.abs(np.subtract(mine, others)).max(), np.abs(others).max()
+            if not off <= tolerance * largest:
                 raise DisagreementError(
-                    f"step {step} of {worker.side} and {peer.side} differ by {off:.1e} relatively: {mine}, {others}"
+                    f"step {step} of {worker.side} and {peer.side} differ by {off:.1e}: {mine}, {others}"
                 )
 
 

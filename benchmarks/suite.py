@@ -52,7 +52,7 @@ def measure(name: str, sides: Sequence[str], options: argparse.Namespace) -> dic
             for side in sides:
                 worker = harness.Worker(side, options.threads)
                 try:
-                    worker.open("workload", name, {}, str(path))
+                    worker.open(SIDES[side].builder, "workload", name, {}, str(path))
                     workers.append(worker)
                 except RuntimeError as error:
                     failed[side] = str(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,19 +21,22 @@ class Side:
     """One participant.
 
     Attributes:
-        module: the framework's package. builder: the module of ``sides`` that builds what is timed.
+        module: the framework's package. builder: the module of ``sides`` that builds its workloads.
         environment: variables it runs with; None takes one away. runs: the workloads that it can run; empty for all.
+        programs: compilers of which it needs one.
     """
 
     module: str
     builder: str
     environment: dict[str, str | None] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
 
     @property
     def installed(self) -> bool:
-        """Whether the framework can be found (it is not imported)."""
-        return importlib.util.find_spec(self.module) is not None
+        """Whether the framework (which is not imported) and the programs that it needs can be found."""
+        there = importlib.util.find_spec(self.module) is not None
+        return there and (not self.programs or any(map(shutil.which, self.programs)))
 
 
 DENSE = ("mlp-tiny", "mlp", "lstm", "transformer", "text")  # what NumPy's operations alone express well
@@ -40,9 +44,14 @@ SIDES = {
     "lepton": Side("lepton", "eager", {"LEPTON_KERNELS": None}),
     "lepton-reference": Side("lepton", "eager", {"LEPTON_KERNELS": "reference"}),
     "torch": Side("torch", "eager"),
-    "torch-compile": Side("torch", "eager"),
+    "torch-compile": Side("torch", "eager", programs=("g++", "clang++")),
     "jax": Side("jax", "jax_jit"),
-    "tinygrad": Side("tinygrad", "tinygrad_jit"),
+    "tinygrad": Side(
+        "tinygrad",
+        "tinygrad_jit",
+        programs=("clang",),
+        runs=("mlp-tiny", "mlp", "convnet", "convnet-1", "convnet-32"),  # it compiles a GPT for minutes
+    ),
     "mygrad": Side("mygrad", "mygrad_tape", runs=(*DENSE, "convnet", "convnet-1", "convnet-32")),
     "autograd": Side("autograd", "autograd_tape", runs=(*DENSE, "convnet", "convnet-1", "convnet-32", "gpt")),
 }

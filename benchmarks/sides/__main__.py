@@ -1,6 +1,6 @@
 """A side's process: reads commands as lines of JSON, answers each with a line of JSON.
 
-``{"open": [builder's function, arguments]}`` builds what is timed, runs its first steps, and answers with their
+``{"open": [module of sides, function, arguments]}`` builds what is timed, runs its first steps, and answers with their
 numbers, the seconds of the very first step and of a warm one. ``{"steps": n}`` times n steps and answers with the
 seconds of one. ``{"memory": 1}`` answers with the largest resident memory that the process has had, in bytes.
 """
@@ -15,7 +15,7 @@ import sys
 import time
 from typing import Any
 
-from sides import SIDES, Running
+from sides import Running
 
 FIRST = 5  # steps whose numbers are compared
 TOLD = 64  # numbers of each step's result that are compared, at most
@@ -61,7 +61,6 @@ def main(name: str) -> None:
     threads = int(os.environ["OMP_NUM_THREADS"])
     if hasattr(os, "sched_setaffinity"):  # the only limit that some libraries know
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    builder = importlib.import_module(f"sides.{SIDES[name].builder}")
     running: Any = None
     answer: Any
     for line in sys.stdin:
@@ -69,8 +68,8 @@ def main(name: str) -> None:
         if "open" in command:
             running = None
             gc.collect()
-            function, arguments = command["open"]
-            running = getattr(builder, function)(name, *arguments)
+            module, function, arguments = command["open"]
+            running = getattr(importlib.import_module(f"sides.{module}"), function)(name, *arguments)
             answer = first_steps(running)
         elif "steps" in command:
             answer = seconds(running, command["steps"])

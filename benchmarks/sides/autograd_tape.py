@@ -9,12 +9,12 @@ import autograd
 import numpy as np
 from autograd import numpy as anp
 from autograd.scipy.special import erf
+from workloads import make
 
 from sides import Running
 from sides.drawn import read
 from sides.functional import FUNCTIONS
 from sides.toolbox import Named, Toolbox, first_state, update
-from workloads import make
 
 
 class Autograd(Toolbox):

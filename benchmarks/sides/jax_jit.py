@@ -9,12 +9,12 @@ import jax
 import numpy as np
 from jax import lax
 from jax import numpy as jnp
+from workloads import make
 
 from sides import Running
 from sides.drawn import read
 from sides.functional import FUNCTIONS
 from sides.toolbox import Named, Toolbox, first_state, update
-from workloads import make
 
 
 class Jax(Toolbox):

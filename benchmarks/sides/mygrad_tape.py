@@ -10,12 +10,12 @@ import numpy as np
 from mygrad.nnet.activations import relu
 from mygrad.nnet.layers import conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
+from workloads import make
 
 from sides import Running
 from sides.drawn import read
 from sides.functional import FUNCTIONS
 from sides.toolbox import Named, Toolbox, first_state, update
-from workloads import make
 
 
 class MyGrad(Toolbox):

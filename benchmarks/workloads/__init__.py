@@ -31,8 +31,9 @@ def make(name: str, **sizes: Any) -> Workload:
 
 
 def prepare(workload: Workload, framework: Any, path: Path) -> None:
-    """Draw weights and batches and write them to ``path`` (.npz): ``weight/NAME``, ``buffer/NAME`` (running
-    statistics, as they are at first) and ``batch/K/I``.
+    """Draw weights and batches and write them to ``path`` (.npz).
+
+    Their names are ``weight/NAME``, ``buffer/NAME`` (running statistics as they are at first) and ``batch/K/I``.
 
     Args:
         workload: what they are for. framework: whose model tells the weights' names and shapes.
