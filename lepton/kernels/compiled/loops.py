@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import event
 
 from lepton._version import __version__
@@ -111,6 +112,19 @@ def _kept_in(directory: str) -> Iterator[None]:
             numba.config.CACHE_DIR = before
 
 
+class _Seen:
+    """The memory of an array as a new one sees it."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.__array_interface__ = array.__array_interface__ | {"data": (array.ctypes.data, False)}
+
+
+def _as_if_writable(value: Any) -> Any:
+    """A read-only array, such as a broadcast one, as of the type that loops are compiled for (they only read it)."""
+    return value if getattr(getattr(value, "flags", None), "writeable", True) else np.asarray(_Seen(value))
+
+
 class _Loop:
     """A function that compiles itself at its first call."""
 
@@ -148,7 +162,12 @@ class _Loop:
         if getattr(self._threads, "number", None) != wanted:
             numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
             self._threads.number = wanted
-        return ready(*arguments)
+        try:
+            return ready(*arguments)
+        except TypeError:  # before anything ran: no signature fits
+            if all(each.flags.writeable for each in arguments if isinstance(each, np.ndarray)):
+                raise
+            return ready(*[_as_if_writable(each) for each in arguments])
 
 
 def _in_turn(loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -177,7 +196,7 @@ def prepare() -> None:
         os.register_at_fork(after_in_child=use_reference)
 
 
-def parallel(*signatures: str, **options: Any) -> Callable[[F], F]:
+def parallel(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function with ``numba.prange`` loops be compiled for these argument types and run by the pool.
 
     Args:
@@ -187,16 +206,18 @@ def parallel(*signatures: str, **options: Any) -> Callable[[F], F]:
     return _entered(signatures, {"parallel": True, **options})
 
 
-def serial(*signatures: str, **options: Any) -> Callable[[F], F]:
+def serial(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function be compiled for these argument types and run by the calling thread."""
     return _entered(signatures, options)
 
 
-def _entered(signatures: tuple[str, ...], options: dict[str, Any]) -> Callable[[F], F]:
+def _entered(
+    signatures: tuple[str, ...], options: dict[str, Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     every = [each.replace("X", kind) for each in signatures for kind in (("f4", "f8") if "X" in each else ("",))]
 
-    def enter(function: F) -> F:
-        return cast(F, _Loop(function, tuple(every), options))
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        return _Loop(function, tuple(every), options)
 
     return enter
 
