@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,10 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
                 running.step()
             timed.spent.clear()
             clocked = seconds()
+            spent, timed.spent = timed.spent, defaultdict(clock.Spent)
     plain = seconds()
     rates = clock.flops_rate(), clock.bytes_rate(options.threads)
-    ops = {what: vars(spent) | {"floor": spent.floor(*rates)} for what, spent in timed.spent.items()}
+    ops = {what: vars(each) | {"floor": each.floor(*rates)} for what, each in spent.items()}
     return {
         "name": name,
         "title": workload.title,
