@@ -3,6 +3,9 @@
 A side's process (see ``sides.__main__``) builds what is timed, tells the results of its first steps, and then runs a
 timed round whenever it is asked. So the sides take turns at the same machine, and nothing is timed before their results
 have been compared.
+
+Before each round there is a pause: the threads of OpenBLAS, NumPy's library of matrix products, spin for 106 ms after
+their last product (measured), PyTorch's for 8 ms, and would take a core from the next side.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import math
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +23,7 @@ import numpy as np
 from sides import SIDES, environment
 
 ROUND = 0.25  # seconds that a round lasts at least
+PAUSE = 0.12  # seconds before anything is timed: see above
 
 IMPORT = """
 import time
@@ -63,11 +68,13 @@ class Worker:
 
     def open(self, module: str, function: str, *arguments: Any) -> None:
         """Build what is timed; ``numbers``, ``first`` and ``step`` hold what the first steps gave and took."""
+        time.sleep(PAUSE)
         answer = self.ask(open=[module, function, arguments])
         self.numbers, self.first, self.step = answer["numbers"], answer["first"], answer["step"]
 
     def round(self, at_least: float = ROUND) -> float:
         """Time as many steps as last so long; seconds of one."""
+        time.sleep(PAUSE)
         return self.ask(steps=max(1, math.ceil(at_least / self.step)))
 
     def close(self) -> None:

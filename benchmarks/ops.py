@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", metavar="PART", default=[""], help="of a line's name: conv2d, overhead, …")
     parser.add_argument("--sides", nargs="+", metavar="SIDE", choices=SIDES, default=SIDES, help=", ".join(SIDES))
     parser.add_argument("--rounds", type=int, default=7, help="how often each side is timed (default: 7)")
-    parser.add_argument("--seconds", type=float, default=0.05, help="that a round lasts (default: 0.05)")
+    parser.add_argument("--seconds", type=float, default=0.1, help="that a round lasts (default: 0.1)")
     parser.add_argument("--threads", type=int, default=2, help="of each side (default: 2)")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--smoke", action="store_true", help="a few ops in short rounds, to see that it works")
