@@ -233,9 +233,9 @@ def _normal_tail(a: Any) -> Any:
     kind, k, far = (f4, f4(3.0), _far_32) if a == types.float32 else (f8, f8(5.0), _far_64)
 
     def compute(a: Any) -> Any:
-        a = kind(40.0) if a > kind(40.0) else a  # 0 from there on
         inverse = kind(1.0) / (a + k)
-        return exp(a * a * kind(-0.5)) * (far((a - k) * inverse) * inverse)
+        tail = exp(a * a * kind(-0.5)) * (far((a - k) * inverse) * inverse)
+        return kind(0.0) if a > kind(10.0) else tail  # where ½ − Φ(−a) has been ½ for long
 
     return compute
 
