@@ -1,0 +1,310 @@
+"""One step of an optimizer on many parameters: one pass over memory, blocks of all parameters in one parallel loop.
+
+Each element is computed in the reference's order of operations, each of them rounded as there, so that the results are
+the reference's to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from lepton.kernels.compiled import addresses
+from lepton.kernels.compiled.addresses import ENDS, FIRST, KIND, REFUSED, locate, numbers_at
+from lepton.kernels.compiled.loops import inner, parallel
+
+BLOCK = 1 << 13  # elements that a thread steps at a time
+GRADIENT = 1  # its place in a row: it is only read
+_LIKE = (np.empty(0, np.float32), np.empty(0, np.float64))
+
+_ARGUMENTS = "void(X[::1], i8[:, ::1], f8[:, ::1])"  # an empty array of the type, the addresses, the rows' settings
+
+
+def step_each(rule: str, rows: list[Any], settings: list[Any]) -> list[int]:
+    """Step all rows of arrays by a rule of :mod:`lepton.kernels.optimizer`; the numbers of those that it does not take.
+
+    Args:
+        rows: for each parameter what the rule takes of arrays, None for one that is not there.
+        settings: for each parameter the numbers that follow.
+    """
+    loop = _RULES.get(rule)
+    if loop is None or not addresses.readable():
+        return list(range(len(rows)))
+    table = addresses.table_of(rows)
+    width = len(settings[0])
+    numbers = np.fromiter(chain.from_iterable(settings), np.float64, len(rows) * width).reshape(len(rows), width)
+    for like, present in zip(_LIKE, addresses.surveyed(table, BLOCK, GRADIENT), strict=True):
+        if present:
+            loop(like, table, numbers)
+    return [] if table[:, KIND].all() else np.flatnonzero(table[:, KIND] == REFUSED).tolist()
+
+
+@inner()
+def _ends_of(like: Any) -> int:
+    """The column with the ends of the blocks of this type."""
+    return ENDS if like.itemsize == 4 else ENDS + 1
+
+
+@inner()
+def _block(table: Any, number: int, like: Any) -> Any:
+    """The row of a block, and what :func:`_part` takes to find it in an array of that row."""
+    row, start, count = locate(table, _ends_of(like), number, BLOCK)
+    return row, (table, row, start, count, like)
+
+
+@inner()
+def _part(here: Any, place: int) -> Any:
+    """A block of one of a row's arrays; an empty one where there is no array."""
+    table, row, start, count, like = here
+    address = table[row, FIRST + place]
+    return numbers_at(address + start * like.itemsize, count if address else 0, like)
+
+
+@inner()
+def _followed(gradient: Any, parameter: Any, weight_decay: Any, maximize: bool) -> Any:
+    """g = ±∇ + λ·θ."""
+    g = -gradient if maximize else gradient
+    return g if weight_decay == 0 else g + weight_decay * parameter
+
+
+@inner()
+def _approached(average: Any, target: Any, weight: Any, rest: Any) -> Any:
+    """average + weight·(target − average), exact where the weight is 1; ``rest`` is 1 − weight."""
+    difference = target - average
+    return average + weight * difference if weight < 0.5 else target - rest * difference
+
+
+@inner()
+def _larger(x: Any, y: Any) -> Any:
+    """max(x, y); nan if one of them is."""
+    return x if x >= y or x != x else y
+
+
+# ---------------------------------------------------------------------- the rules
+
+
+@parallel(_ARGUMENTS)
+def _sgd(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        lr, momentum, dampening, weight_decay, nesterov, maximize = settings[row]
+        p, g, b = _part(here, 0), _part(here, 1), _part(here, 2)
+        rate, kept, new, decay = real(lr), real(momentum), real(1.0 - dampening), real(weight_decay)
+        if b.size == 0:
+            for i in range(p.size):
+                p[i] -= rate * _followed(g[i], p[i], decay, maximize != 0)
+        else:
+            for i in range(p.size):
+                followed = _followed(g[i], p[i], decay, maximize != 0)
+                b[i] = b[i] * kept + new * followed
+                p[i] -= rate * (followed + kept * b[i] if nesterov != 0 else b[i])
+
+
+@inner()
+def _moments(p: Any, g: Any, m: Any, v: Any, betas: Any, decay: float, shrink: float, up: bool) -> None:
+    """What Adam and its kin begin with: θ times ``shrink``, unless that is 0; then m and v."""
+    real = p.dtype.type
+    beta1, beta2 = betas
+    weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
+    decayed, shrunk = real(decay), real(shrink)
+    for i in range(p.size):
+        parameter = p[i] * shrunk if shrunk != 0 else p[i]
+        followed = _followed(g[i], parameter, decayed, up)
+        p[i] = parameter
+        m[i] = _approached(m[i], followed, weight, rest)
+        v[i] = v[i] * kept + new * followed * followed
+
+
+@inner()
+def _decay(lr: float, weight_decay: float, decoupled: float) -> tuple[float, float]:
+    """The weight decay that goes into the gradient, and what the parameter is multiplied by, 0 for nothing."""
+    if decoupled != 0 and weight_decay != 0:
+        return 0.0, 1.0 - lr * weight_decay
+    return weight_decay, 0.0
+
+
+@parallel(_ARGUMENTS)
+def _adam(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
+        p, m, second = _part(here, 0), _part(here, 2), _part(here, 3)
+        decay, shrink = _decay(lr, weight_decay, decoupled)
+        _moments(p, _part(here, 1), m, second, (beta1, beta2), decay, shrink, maximize != 0)
+        largest = _part(here, 4)
+        if largest.size:
+            for i in range(p.size):
+                largest[i] = _larger(largest[i], second[i])
+            second = largest
+        correction, small, rate = real((1.0 - beta2**step) ** 0.5), real(eps), real(lr / (1.0 - beta1**step))
+        for i in range(p.size):
+            p[i] -= m[i] / (math.sqrt(second[i]) / correction + small) * rate
+
+
+@parallel(_ARGUMENTS)
+def _adamax(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        step, lr, beta1, beta2, eps, weight_decay, maximize = settings[row]
+        p, g, m, u = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        weight, rest, kept = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2)
+        decay, small, rate = real(weight_decay), real(eps), real(lr / (1.0 - beta1**step))
+        for i in range(p.size):
+            followed = _followed(g[i], p[i], decay, maximize != 0)
+            m[i] = _approached(m[i], followed, weight, rest)
+            u[i] = _larger(u[i] * kept, abs(followed) + small)
+            p[i] -= m[i] / u[i] * rate
+
+
+@parallel(_ARGUMENTS)
+def _nadam(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        step, mu, after, product, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
+        p, g, m, v = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        decay, shrink = _decay(lr, weight_decay, decoupled)
+        for_g, for_m = real(lr * (1.0 - mu) / (1.0 - product)), real(lr * after / (1.0 - product * after))
+        correction, small, decayed, up = real(1.0 - beta2**step), real(eps), real(decay), maximize != 0
+        shrunk = real(shrink)
+        weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
+        for i in range(p.size):
+            parameter = p[i] * shrunk if shrunk != 0 else p[i]
+            followed = _followed(g[i], parameter, decayed, up)
+            m[i] = _approached(m[i], followed, weight, rest)
+            v[i] = v[i] * kept + new * followed * followed
+            denominator = math.sqrt(v[i] / correction) + small
+            p[i] = parameter - for_g * followed / denominator - for_m * m[i] / denominator
+
+
+@parallel(_ARGUMENTS)
+def _radam(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
+        p, m, v = _part(here, 0), _part(here, 2), _part(here, 3)
+        decay, shrink = _decay(lr, weight_decay, decoupled)
+        _moments(p, _part(here, 1), m, v, (beta1, beta2), decay, shrink, maximize != 0)
+        first, second, rate, small = real(1.0 - beta1**step), 1.0 - beta2**step, real(lr), real(eps)
+        longest = 2.0 / (1.0 - beta2) - 1.0
+        length = longest - 2.0 * step * beta2**step / second
+        if length > 5.0:
+            rectified = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+            factor = real(rectified**0.5 * second**0.5)
+            for i in range(p.size):
+                p[i] -= m[i] / first * factor / (math.sqrt(v[i]) + small) * rate
+        else:
+            for i in range(p.size):
+                p[i] -= m[i] / first * rate
+
+
+@parallel(_ARGUMENTS)
+def _adagrad(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        lr, eps, weight_decay, maximize = settings[row]
+        p, g, s = _part(here, 0), _part(here, 1), _part(here, 2)
+        rate, small, decay = real(lr), real(eps), real(weight_decay)
+        for i in range(p.size):
+            followed = _followed(g[i], p[i], decay, maximize != 0)
+            s[i] += followed * followed
+            p[i] -= rate * followed / (math.sqrt(s[i]) + small)
+
+
+@parallel(_ARGUMENTS)
+def _adadelta(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        lr, rho, eps, weight_decay, maximize = settings[row]
+        p, g, v, u = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        rate, kept, new, small, decay = real(lr), real(rho), real(1.0 - rho), real(eps), real(weight_decay)
+        for i in range(p.size):
+            followed = _followed(g[i], p[i], decay, maximize != 0)
+            v[i] = v[i] * kept + new * followed * followed
+            change = math.sqrt(u[i] + small) / math.sqrt(v[i] + small) * followed
+            u[i] = u[i] * kept + new * change * change
+            p[i] -= rate * change
+
+
+@parallel(_ARGUMENTS)
+def _rmsprop(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        lr, alpha, eps, weight_decay, momentum, maximize = settings[row]
+        p, g, v, a, b = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3), _part(here, 4)
+        rate, kept, new, small, decay = real(lr), real(alpha), real(1.0 - alpha), real(eps), real(weight_decay)
+        weight, rest, again, up = real(1.0 - alpha), real(1.0 - (1.0 - alpha)), real(momentum), maximize != 0
+        for i in range(p.size):
+            followed = _followed(g[i], p[i], decay, up)
+            v[i] = v[i] * kept + new * followed * followed
+        for i in range(a.size):
+            a[i] = _approached(a[i], _followed(g[i], p[i], decay, up), weight, rest)
+        centred = a if a.size else v
+        for i in range(p.size):
+            mean = centred[i] if a.size else real(0)
+            change = _followed(g[i], p[i], decay, up) / (math.sqrt(v[i] - mean * mean) + small)
+            if b.size:
+                b[i] = change = b[i] * again + change
+            p[i] -= rate * change
+
+
+@parallel(_ARGUMENTS)
+def _rprop(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        shrinking, growing, smallest, largest, maximize = settings[row]
+        p, g, previous, sizes = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        less, more, low, high, zero = real(shrinking), real(growing), real(smallest), real(largest), real(0)
+        for i in range(p.size):
+            followed = -g[i] if maximize != 0 else g[i]
+            agreement = followed * previous[i]
+            size = sizes[i]
+            size = size * more if agreement > 0 else size * less if agreement < 0 else size
+            size = low if size < low else size
+            size = high if size > high else size
+            followed = zero if agreement < 0 else followed
+            sign = real(1) if followed > 0 else real(-1) if followed < 0 else followed * zero
+            sizes[i] = size
+            p[i] -= sign * size
+            previous[i] = followed
+
+
+@parallel(_ARGUMENTS)
+def _asgd(like: Any, table: Any, settings: Any) -> None:
+    real = like.dtype.type
+    for number in prange(table[-1, _ends_of(like)]):
+        row, here = _block(table, number, like)
+        eta, mu, lambd, weight_decay, maximize = settings[row]
+        p, g, average = _part(here, 0), _part(here, 1), _part(here, 2)
+        rate, shrunk, decay = real(eta), real(1.0 - lambd * eta), real(weight_decay)
+        weight, rest = real(mu), real(1.0 - mu)
+        for i in range(p.size):
+            followed = _followed(g[i], p[i], decay, maximize != 0)
+            p[i] = p[i] * shrunk - rate * followed
+            average[i] = _approached(average[i], p[i], weight, rest)
+
+
+_RULES = {
+    "sgd_step": _sgd,
+    "adam_step": _adam,
+    "adamax_step": _adamax,
+    "nadam_step": _nadam,
+    "radam_step": _radam,
+    "adagrad_step": _adagrad,
+    "adadelta_step": _adadelta,
+    "rmsprop_step": _rmsprop,
+    "rprop_step": _rprop,
+    "asgd_step": _asgd,
+}
