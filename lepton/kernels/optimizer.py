@@ -125,7 +125,7 @@ def adam_step(
         module.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
         second = max_exp_avg_sq
     denominator = module.sqrt(second)
-    denominator /= (1.0 - beta2**step) ** 0.5
+    denominator *= 1.0 / (1.0 - beta2**step) ** 0.5
     denominator += eps
     module.divide(exp_avg, denominator, out=denominator)
     denominator *= lr / (1.0 - beta1**step)

@@ -441,8 +441,9 @@ def scalar(value: float) -> Tensor:
 def next_step(state: dict[str, Any]) -> int:
     """Count one step, and say which it is, from 1."""
     count = state["step"]._data
-    count += 1
-    return int(count)
+    step = int(count.item()) + 1
+    count.fill(step)
+    return step
 
 
 def number(value: Any, group: dict[str, Any]) -> Any:

@@ -134,17 +134,25 @@ def _adam(like: Any, table: Any, settings: Any) -> None:
     for number in prange(table[-1, _ends_of(like)]):
         row, here = _block(table, number, like)
         step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
-        p, m, second = _part(here, 0), _part(here, 2), _part(here, 3)
+        p, g, m, v, largest = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3), _part(here, 4)
         decay, shrink = _decay(lr, weight_decay, decoupled)
-        _moments(p, _part(here, 1), m, second, (beta1, beta2), decay, shrink, maximize != 0)
-        largest = _part(here, 4)
-        if largest.size:
+        decayed, shrunk, up = real(decay), real(shrink), maximize != 0
+        weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
+        correction, small = real(1.0 / (1.0 - beta2**step) ** 0.5), real(eps)
+        rate = real(lr / (1.0 - beta1**step))
+        if largest.size == 0:
             for i in range(p.size):
-                largest[i] = _larger(largest[i], second[i])
-            second = largest
-        correction, small, rate = real((1.0 - beta2**step) ** 0.5), real(eps), real(lr / (1.0 - beta1**step))
-        for i in range(p.size):
-            p[i] -= m[i] / (math.sqrt(second[i]) / correction + small) * rate
+                parameter = p[i] * shrunk if shrunk != 0 else p[i]
+                followed = _followed(g[i], parameter, decayed, up)
+                m[i] = first = _approached(m[i], followed, weight, rest)
+                v[i] = second = v[i] * kept + new * followed * followed
+                p[i] = parameter - first / (math.sqrt(second) * correction + small) * rate
+        else:
+            _moments(p, g, m, v, (beta1, beta2), decay, shrink, up)
+            for i in range(p.size):
+                largest[i] = _larger(largest[i], v[i])
+            for i in range(p.size):
+                p[i] -= m[i] / (math.sqrt(largest[i]) * correction + small) * rate
 
 
 @parallel(_ARGUMENTS)
@@ -190,20 +198,32 @@ def _radam(like: Any, table: Any, settings: Any) -> None:
     for number in prange(table[-1, _ends_of(like)]):
         row, here = _block(table, number, like)
         step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
-        p, m, v = _part(here, 0), _part(here, 2), _part(here, 3)
+        p, g, m, v = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
         decay, shrink = _decay(lr, weight_decay, decoupled)
-        _moments(p, _part(here, 1), m, v, (beta1, beta2), decay, shrink, maximize != 0)
-        first, second, rate, small = real(1.0 - beta1**step), 1.0 - beta2**step, real(lr), real(eps)
-        longest = 2.0 / (1.0 - beta2) - 1.0
-        length = longest - 2.0 * step * beta2**step / second
-        if length > 5.0:
-            rectified = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-            factor = real(rectified**0.5 * second**0.5)
-            for i in range(p.size):
-                p[i] -= m[i] / first * factor / (math.sqrt(v[i]) + small) * rate
-        else:
-            for i in range(p.size):
-                p[i] -= m[i] / first * rate
+        decayed, shrunk, up = real(decay), real(shrink), maximize != 0
+        weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
+        correction, small, rate, one = real(1.0 - beta1**step), real(eps), real(lr), real(1)
+        length, factor = _rectified(step, beta2)
+        rectified, adaptive = real(factor), length > 5.0
+        for i in range(p.size):
+            parameter = p[i] * shrunk if shrunk != 0 else p[i]
+            followed = _followed(g[i], parameter, decayed, up)
+            m[i] = first = _approached(m[i], followed, weight, rest)
+            v[i] = second = v[i] * kept + new * followed * followed
+            change = first / correction * rectified / (math.sqrt(second) + small if adaptive else one)
+            p[i] = parameter - change * rate
+
+
+@inner()
+def _rectified(step: float, beta2: float) -> tuple[float, float]:
+    """RAdam's ρ, and the factor of its step: 1 where ρ is too small."""
+    correction = 1.0 - beta2**step
+    longest = 2.0 / (1.0 - beta2) - 1.0
+    length = longest - 2.0 * step * beta2**step / correction
+    if not length > 5.0:
+        return length, 1.0
+    ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+    return length, ratio**0.5 * correction**0.5
 
 
 @parallel(_ARGUMENTS)
@@ -245,6 +265,12 @@ def _rmsprop(like: Any, table: Any, settings: Any) -> None:
         p, g, v, a, b = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3), _part(here, 4)
         rate, kept, new, small, decay = real(lr), real(alpha), real(1.0 - alpha), real(eps), real(weight_decay)
         weight, rest, again, up = real(1.0 - alpha), real(1.0 - (1.0 - alpha)), real(momentum), maximize != 0
+        if a.size == 0 and b.size == 0:
+            for i in range(p.size):
+                followed = _followed(g[i], p[i], decay, up)
+                v[i] = second = v[i] * kept + new * followed * followed
+                p[i] -= rate * (followed / (math.sqrt(second) + small))
+            continue
         for i in range(p.size):
             followed = _followed(g[i], p[i], decay, up)
             v[i] = v[i] * kept + new * followed * followed
