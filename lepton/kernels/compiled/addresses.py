@@ -33,6 +33,7 @@ _TYPE, _DATA, _NDIM, _SHAPE, _DESCR, _FLAGS = 1, 2, 3, 4, 7, 8
 _C_CONTIGUOUS, _ALIGNED, _WRITEABLE = 0x1, 0x100, 0x400
 _LOW = 0xFFFFFFFF  # two of the words hold a C int
 _KNOWN = np.array([id(np.ndarray), id(np.dtype(np.float32)), id(np.dtype(np.float64)), id(None)])
+_SINGLE, _DOUBLE = np.empty(0, np.float32), np.empty(0, np.float64)
 
 
 @intrinsic
@@ -78,14 +79,14 @@ def table_of(rows: list[Any]) -> Any:
     return table
 
 
-def surveyed(table: Any, block: int, read_only: int) -> tuple[bool, bool]:
-    """Whether a table has rows for loops of float32 and of float64, after looking at all of its arrays.
+def surveyed(table: Any, block: int, read_only: int) -> list[Any]:
+    """Look at all arrays of a table; for each type that a loop is to run for, an empty array of it.
 
     Args:
         block: how many elements a block has. read_only: the place of an array that is not written to, or −1.
     """
     found = _survey(table, _KNOWN, block, read_only)
-    return bool(found & SINGLE), bool(found & DOUBLE)
+    return [like for kind, like in ((SINGLE, _SINGLE), (DOUBLE, _DOUBLE)) if found & kind]
 
 
 @inner()
@@ -164,8 +165,15 @@ def _survey(table: Any, known: Any, block: int, read_only: int) -> int:
 
 
 @inner()
-def locate(table: Any, ends: int, number: int, block: int) -> tuple[int, int, int]:
-    """The row of a block, and where in the row's arrays it begins and how many elements it has."""
+def ends_of(like: Any) -> int:
+    """The column with the ends of the blocks of an array's type."""
+    return ENDS if like.itemsize == 4 else ENDS + 1
+
+
+@inner()
+def block_of(table: Any, number: int, block: int, like: Any) -> Any:
+    """The row that the block of this number is of, and what :func:`part_of` needs to find it in the row's arrays."""
+    ends = ends_of(like)
     low, high = 0, len(table) - 1
     while low < high:
         middle = (low + high) // 2
@@ -174,4 +182,12 @@ def locate(table: Any, ends: int, number: int, block: int) -> tuple[int, int, in
         else:
             low = middle + 1
     start = (number - (table[low - 1, ends] if low else 0)) * block
-    return low, start, min(block, table[low, SIZE] - start)
+    return low, (table, low, start, min(block, table[low, SIZE] - start), like)
+
+
+@inner()
+def part_of(here: Any, place: int) -> Any:
+    """A block of one of a row's arrays; an empty one where there is no array."""
+    table, row, start, count, like = here
+    address = table[row, FIRST + place]
+    return numbers_at(address + start * like.itemsize, count if address else 0, like)

@@ -14,12 +14,11 @@ import numpy as np
 from numba import prange
 
 from lepton.kernels.compiled import addresses
-from lepton.kernels.compiled.addresses import ENDS, FIRST, KIND, REFUSED, locate, numbers_at
+from lepton.kernels.compiled.addresses import KIND, REFUSED, block_of, ends_of, part_of
 from lepton.kernels.compiled.loops import inner, parallel
 
 BLOCK = 1 << 13  # elements that a thread steps at a time
 GRADIENT = 1  # its place in a row: it is only read
-_LIKE = (np.empty(0, np.float32), np.empty(0, np.float64))
 
 _ARGUMENTS = "void(X[::1], i8[:, ::1], f8[:, ::1])"  # an empty array of the type, the addresses, the rows' settings
 
@@ -37,31 +36,9 @@ def step_each(rule: str, rows: list[Any], settings: list[Any]) -> list[int]:
     table = addresses.table_of(rows)
     width = len(settings[0])
     numbers = np.fromiter(chain.from_iterable(settings), np.float64, len(rows) * width).reshape(len(rows), width)
-    for like, present in zip(_LIKE, addresses.surveyed(table, BLOCK, GRADIENT), strict=True):
-        if present:
-            loop(like, table, numbers)
+    for like in addresses.surveyed(table, BLOCK, GRADIENT):
+        loop(like, table, numbers)
     return [] if table[:, KIND].all() else np.flatnonzero(table[:, KIND] == REFUSED).tolist()
-
-
-@inner()
-def _ends_of(like: Any) -> int:
-    """The column with the ends of the blocks of this type."""
-    return ENDS if like.itemsize == 4 else ENDS + 1
-
-
-@inner()
-def _block(table: Any, number: int, like: Any) -> Any:
-    """The row of a block, and what :func:`_part` takes to find it in an array of that row."""
-    row, start, count = locate(table, _ends_of(like), number, BLOCK)
-    return row, (table, row, start, count, like)
-
-
-@inner()
-def _part(here: Any, place: int) -> Any:
-    """A block of one of a row's arrays; an empty one where there is no array."""
-    table, row, start, count, like = here
-    address = table[row, FIRST + place]
-    return numbers_at(address + start * like.itemsize, count if address else 0, like)
 
 
 @inner()
@@ -90,10 +67,10 @@ def _larger(x: Any, y: Any) -> Any:
 @parallel(_ARGUMENTS)
 def _sgd(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         lr, momentum, dampening, weight_decay, nesterov, maximize = settings[row]
-        p, g, b = _part(here, 0), _part(here, 1), _part(here, 2)
+        p, g, b = part_of(here, 0), part_of(here, 1), part_of(here, 2)
         rate, kept, new, decay = real(lr), real(momentum), real(1.0 - dampening), real(weight_decay)
         if b.size == 0:
             for i in range(p.size):
@@ -131,10 +108,10 @@ def _decay(lr: float, weight_decay: float, decoupled: float) -> tuple[float, flo
 @parallel(_ARGUMENTS)
 def _adam(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
-        p, g, m, v, largest = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3), _part(here, 4)
+        p, g, m, v, largest = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3), part_of(here, 4)
         decay, shrink = _decay(lr, weight_decay, decoupled)
         decayed, shrunk, up = real(decay), real(shrink), maximize != 0
         weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
@@ -158,10 +135,10 @@ def _adam(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _adamax(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         step, lr, beta1, beta2, eps, weight_decay, maximize = settings[row]
-        p, g, m, u = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        p, g, m, u = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3)
         weight, rest, kept = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2)
         decay, small, rate = real(weight_decay), real(eps), real(lr / (1.0 - beta1**step))
         for i in range(p.size):
@@ -174,10 +151,10 @@ def _adamax(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _nadam(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         step, mu, after, product, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
-        p, g, m, v = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        p, g, m, v = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3)
         decay, shrink = _decay(lr, weight_decay, decoupled)
         for_g, for_m = real(lr * (1.0 - mu) / (1.0 - product)), real(lr * after / (1.0 - product * after))
         correction, small, decayed, up = real(1.0 - beta2**step), real(eps), real(decay), maximize != 0
@@ -195,10 +172,10 @@ def _nadam(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _radam(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         step, lr, beta1, beta2, eps, weight_decay, decoupled, maximize = settings[row]
-        p, g, m, v = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        p, g, m, v = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3)
         decay, shrink = _decay(lr, weight_decay, decoupled)
         decayed, shrunk, up = real(decay), real(shrink), maximize != 0
         weight, rest, kept, new = real(1.0 - beta1), real(1.0 - (1.0 - beta1)), real(beta2), real(1.0 - beta2)
@@ -229,10 +206,10 @@ def _rectified(step: float, beta2: float) -> tuple[float, float]:
 @parallel(_ARGUMENTS)
 def _adagrad(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         lr, eps, weight_decay, maximize = settings[row]
-        p, g, s = _part(here, 0), _part(here, 1), _part(here, 2)
+        p, g, s = part_of(here, 0), part_of(here, 1), part_of(here, 2)
         rate, small, decay = real(lr), real(eps), real(weight_decay)
         for i in range(p.size):
             followed = _followed(g[i], p[i], decay, maximize != 0)
@@ -243,10 +220,10 @@ def _adagrad(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _adadelta(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         lr, rho, eps, weight_decay, maximize = settings[row]
-        p, g, v, u = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        p, g, v, u = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3)
         rate, kept, new, small, decay = real(lr), real(rho), real(1.0 - rho), real(eps), real(weight_decay)
         for i in range(p.size):
             followed = _followed(g[i], p[i], decay, maximize != 0)
@@ -259,10 +236,10 @@ def _adadelta(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _rmsprop(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         lr, alpha, eps, weight_decay, momentum, maximize = settings[row]
-        p, g, v, a, b = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3), _part(here, 4)
+        p, g, v, a, b = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3), part_of(here, 4)
         rate, kept, new, small, decay = real(lr), real(alpha), real(1.0 - alpha), real(eps), real(weight_decay)
         weight, rest, again, up = real(1.0 - alpha), real(1.0 - (1.0 - alpha)), real(momentum), maximize != 0
         if a.size == 0 and b.size == 0:
@@ -288,10 +265,10 @@ def _rmsprop(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _rprop(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         shrinking, growing, smallest, largest, maximize = settings[row]
-        p, g, previous, sizes = _part(here, 0), _part(here, 1), _part(here, 2), _part(here, 3)
+        p, g, previous, sizes = part_of(here, 0), part_of(here, 1), part_of(here, 2), part_of(here, 3)
         less, more, low, high, zero = real(shrinking), real(growing), real(smallest), real(largest), real(0)
         for i in range(p.size):
             followed = -g[i] if maximize != 0 else g[i]
@@ -310,10 +287,10 @@ def _rprop(like: Any, table: Any, settings: Any) -> None:
 @parallel(_ARGUMENTS)
 def _asgd(like: Any, table: Any, settings: Any) -> None:
     real = like.dtype.type
-    for number in prange(table[-1, _ends_of(like)]):
-        row, here = _block(table, number, like)
+    for number in prange(table[-1, ends_of(like)]):
+        row, here = block_of(table, number, BLOCK, like)
         eta, mu, lambd, weight_decay, maximize = settings[row]
-        p, g, average = _part(here, 0), _part(here, 1), _part(here, 2)
+        p, g, average = part_of(here, 0), part_of(here, 1), part_of(here, 2)
         rate, shrunk, decay = real(eta), real(1.0 - lambd * eta), real(weight_decay)
         weight, rest = real(mu), real(1.0 - mu)
         for i in range(p.size):
