@@ -119,5 +119,5 @@ def leaves_nothing_behind() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def clean_environment() -> dict[str, str]:
     """The environment for programs that a test starts: what an outer make or pytest has set is taken out."""
-    ours = ("MAKE", "MFLAGS", "PYTEST_", "COV_", "PYTHONPATH", "PYTHONWARNINGS")
+    ours = ("MAKE", "MFLAGS", "MALLOC_", "PYTEST_", "COV_", "PYTHONPATH", "PYTHONWARNINGS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

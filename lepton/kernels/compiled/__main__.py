@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import sys
@@ -16,6 +17,7 @@ PRIVATE = ("__main__",)
 
 def main() -> None:
     """Compile what is not in the cache yet, saying what and how long it took."""
+    argparse.ArgumentParser("python -m lepton.kernels.compiled", description=__doc__.partition(":")[0]).parse_args()
     for package in NEEDED:
         require(package, "fast", "compiled kernels")
     for module in pkgutil.iter_modules(compiled.__path__, f"{compiled.__name__}."):

@@ -30,6 +30,11 @@ from lepton.backend.blas import one_pool
 from lepton.errors import ArgumentError
 from lepton.kernels.registry import use_reference
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 HERE = Path(__file__).parent
@@ -90,12 +95,20 @@ class _Announcer(event.Listener):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def _kept_in(directory: str) -> Iterator[None]:
-    """Let Numba keep what is compiled here in this directory, and the user's own functions where they belong."""
+    """Let Numba keep what is compiled here in this directory, and the user's own functions where they belong.
+
+    Of several processes that want the same, as the ranks of a host do at their start, the first compiles, and the
+    others wait and load it.
+    """
+    Path(directory).mkdir(parents=True, exist_ok=True)
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, directory
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+    with open(Path(directory) / "lock", "w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before
 
 
 class _Loop:
@@ -114,14 +127,20 @@ class _Loop:
         with _compiling:
             if self._ready is None:
                 prepare()
-                kept = _kept_in(cache_directory(self._function.__module__))
-                with kept, event.install_listener("numba:compile", _Announcer()):
-                    made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
-                    for each in self._signatures:
-                        made.compile(each)
-                    made.disable_compile()
-                self._ready = _in_turn(made) if self._options.get("parallel") else made
+                self._ready = self._compiled()
         return self._ready
+
+    def _compiled(self) -> Callable[..., Any]:
+        module = sys.modules[self._function.__module__]
+        on_disk = hasattr(module, "__file__")  # what is typed at a prompt or in a notebook has none
+        kept = _kept_in(cache_directory(module.__name__)) if on_disk else contextlib.nullcontext()
+        with kept, event.install_listener("numba:compile", _Announcer()):
+            options = {"cache": on_disk, "nogil": True, "error_model": "numpy", **self._options}
+            made = numba.njit(**options)(self._function)
+            for each in self._signatures:
+                made.compile(each)
+            made.disable_compile()
+        return _in_turn(made) if self._options.get("parallel") else made
 
     def __call__(self, *arguments: Any) -> Any:
         ready = self._ready or self.compile()

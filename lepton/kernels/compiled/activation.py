@@ -1,0 +1,184 @@
+"""The activations and their gradients, each in one pass over memory; the formulas are those of the reference."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from lepton.kernels.compiled import numeric
+from lepton.kernels.compiled.elementwise import flat
+from lepton.kernels.compiled.loops import parallel
+from lepton.kernels.elementwise import GELU_CUBIC, GELU_FAR, GELU_SCALE, GELU_TANH_FAR
+
+ROOT_2_PI = 1 / math.sqrt(2 * math.pi)
+CUBE = GELU_SCALE * GELU_CUBIC
+
+
+def _of_one(loop: Any, x: Any) -> Any:
+    rows = flat(x)
+    if rows is None:
+        return NotImplemented
+    out = np.empty_like(x)
+    loop(rows[0], out.reshape(-1))
+    return out
+
+
+def _of_two(loop: Any, g: Any, x: Any) -> Any:
+    rows = flat(g, x)
+    if rows is None:
+        return NotImplemented
+    out = np.empty_like(g)
+    loop(rows[0], rows[1], out.reshape(-1))
+    return out
+
+
+# ---------------------------------------------------------------------- sigmoid and its family
+
+
+@parallel("void(X[::1], X[::1])")
+def _sigmoid(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = numeric.sigmoid(x[i])
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e^−x)."""
+    return _of_one(_sigmoid, x)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _sigmoid_backward(g: Any, s: Any, out: Any) -> None:
+    one = g.dtype.type(1)
+    for i in prange(g.size):
+        out[i] = g[i] * ((one - s[i]) * s[i])
+
+
+def sigmoid_backward(g: Any, out: Any) -> Any:
+    """g·σ·(1 − σ) from the result σ."""
+    return _of_two(_sigmoid_backward, g, out)
+
+
+@parallel("void(X[::1], X[::1])")
+def _tanh(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = numeric.tanh(x[i])
+
+
+def tanh(x: Any) -> Any:
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return _of_one(_tanh, x)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _tanh_backward(g: Any, t: Any, out: Any) -> None:
+    one = g.dtype.type(1)
+    for i in prange(g.size):
+        out[i] = g[i] * (one - t[i] * t[i])
+
+
+def tanh_backward(g: Any, out: Any) -> Any:
+    """g·(1 − t²) from the result t."""
+    return _of_two(_tanh_backward, g, out)
+
+
+@parallel("void(X[::1], X[::1])")
+def _silu(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = x[i] * numeric.sigmoid(x[i])
+
+
+def silu(x: Any) -> Any:
+    """x·σ(x)."""
+    return _of_one(_silu, x)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _silu_backward(g: Any, x: Any, out: Any) -> None:
+    one = g.dtype.type(1)
+    for i in prange(g.size):
+        s = numeric.sigmoid(x[i])
+        out[i] = g[i] * (s * (one + x[i] * (one - s)))
+
+
+def silu_backward(g: Any, x: Any) -> Any:
+    """g·σ(x)·(1 + x·(1 − σ(x)))."""
+    return _of_two(_silu_backward, g, x)
+
+
+# ---------------------------------------------------------------------- gelu
+
+
+@parallel("void(X[::1], X[::1])")
+def _gelu(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = numeric.gelu(x[i])
+
+
+def gelu(x: Any) -> Any:
+    """x·Φ(x)."""
+    return _of_one(_gelu, x)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _gelu_backward(g: Any, x: Any, out: Any) -> None:
+    kind = g.dtype.type
+    far, scale, half = kind(GELU_FAR), kind(ROOT_2_PI), kind(-0.5)
+    for i in prange(g.size):
+        near = far if x[i] > far else x[i]
+        near = -far if near < -far else near
+        out[i] = g[i] * (numeric.normal_below(near) + near * (numeric.exp(near * near * half) * scale))
+
+
+def gelu_backward(g: Any, x: Any) -> Any:
+    """g·(Φ(x) + x·φ(x)) with φ = Φ′."""
+    return _of_two(_gelu_backward, g, x)
+
+
+@parallel("void(X[::1], X[::1])")
+def _gelu_tanh(x: Any, out: Any) -> None:
+    kind = x.dtype.type
+    far, scale, cube = kind(GELU_TANH_FAR), kind(2 * GELU_SCALE), kind(2 * CUBE)
+    for i in prange(x.size):
+        near = far if x[i] > far else x[i]
+        near = -far if near < -far else near
+        out[i] = x[i] * numeric.sigmoid(near * (scale + cube * (near * near)))
+
+
+def gelu_tanh(x: Any) -> Any:
+    """x·(1 + tanh u) / 2 = x·σ(2u) with u = √(2/π)·(x + 0.044715·x³)."""
+    return _of_one(_gelu_tanh, x)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _gelu_tanh_backward(g: Any, x: Any, out: Any) -> None:
+    kind = g.dtype.type
+    far, scale, cube = kind(GELU_TANH_FAR), kind(2 * GELU_SCALE), kind(2 * CUBE)
+    one, three = kind(1), kind(3)
+    for i in prange(g.size):
+        near = far if x[i] > far else x[i]
+        near = -far if near < -far else near
+        square = near * near
+        s = numeric.sigmoid(near * (scale + cube * square))
+        out[i] = g[i] * (s + near * (s * (one - s)) * (scale + three * cube * square))
+
+
+def gelu_tanh_backward(g: Any, x: Any) -> Any:
+    """g·(s + x·s·(1 − s)·2u′) with s = σ(2u), u′ = √(2/π)·(1 + 3·0.044715·x²)."""
+    return _of_two(_gelu_tanh_backward, g, x)
+
+
+# ---------------------------------------------------------------------- erf
+
+
+@parallel("void(X[::1], X[::1])")
+def _erf(x: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = numeric.erf(x[i])
+
+
+def erf(x: Any) -> Any:
+    """(2/√π) ∫₀ˣ e^−t² dt; ±1 at ±∞."""
+    return _of_one(_erf, x)
