@@ -19,7 +19,7 @@ SMALLEST = 1 << 12  # elements for which compiled loops of exponentials pay
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
 GELU_FAR = 40.0  # e^−x²/2 is 0 beyond, in double precision
-GELU_TANH_FAR = 25.0  # tanh u is ±1 and σ(2u) is 0 or 1 beyond, in double precision
+GELU_TANH_FAR = 10.0  # tanh u is ±1 beyond, in double precision
 
 # ---------------------------------------------------------------------- relu and its family
 

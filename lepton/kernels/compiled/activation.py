@@ -9,7 +9,6 @@ import numpy as np
 from numba import prange
 
 from lepton.kernels.compiled import numeric
-from lepton.kernels.compiled.elementwise import flat
 from lepton.kernels.compiled.loops import parallel
 from lepton.kernels.elementwise import GELU_CUBIC, GELU_FAR, GELU_SCALE, GELU_TANH_FAR
 
@@ -18,20 +17,18 @@ CUBE = GELU_SCALE * GELU_CUBIC
 
 
 def _of_one(loop: Any, x: Any) -> Any:
-    rows = flat(x)
-    if rows is None:
+    if x.dtype.char not in "fd":
         return NotImplemented
-    out = np.empty_like(x)
-    loop(rows[0], out.reshape(-1))
+    out = np.empty(x.shape, x.dtype)
+    loop(np.ascontiguousarray(x).reshape(-1), out.reshape(-1))
     return out
 
 
 def _of_two(loop: Any, g: Any, x: Any) -> Any:
-    rows = flat(g, x)
-    if rows is None:
+    if g.dtype.char not in "fd" or g.dtype is not x.dtype or g.shape != x.shape:
         return NotImplemented
-    out = np.empty_like(g)
-    loop(rows[0], rows[1], out.reshape(-1))
+    out = np.empty(g.shape, g.dtype)
+    loop(np.ascontiguousarray(g).reshape(-1), np.ascontiguousarray(x).reshape(-1), out.reshape(-1))
     return out
 
 
@@ -140,33 +137,33 @@ def gelu_backward(g: Any, x: Any) -> Any:
 @parallel("void(X[::1], X[::1])")
 def _gelu_tanh(x: Any, out: Any) -> None:
     kind = x.dtype.type
-    far, scale, cube = kind(GELU_TANH_FAR), kind(2 * GELU_SCALE), kind(2 * CUBE)
+    far, scale, cube, half = kind(GELU_TANH_FAR), kind(GELU_SCALE), kind(CUBE), kind(0.5)
     for i in prange(x.size):
         near = far if x[i] > far else x[i]
         near = -far if near < -far else near
-        out[i] = x[i] * numeric.sigmoid(near * (scale + cube * (near * near)))
+        out[i] = x[i] * (half + half * numeric.tanh(near * (scale + cube * (near * near))))
 
 
 def gelu_tanh(x: Any) -> Any:
-    """x·(1 + tanh u) / 2 = x·σ(2u) with u = √(2/π)·(x + 0.044715·x³)."""
+    """x·(1 + tanh u) / 2 with u = √(2/π)·(x + 0.044715·x³)."""
     return _of_one(_gelu_tanh, x)
 
 
 @parallel("void(X[::1], X[::1], X[::1])")
 def _gelu_tanh_backward(g: Any, x: Any, out: Any) -> None:
     kind = g.dtype.type
-    far, scale, cube = kind(GELU_TANH_FAR), kind(2 * GELU_SCALE), kind(2 * CUBE)
+    far, scale, cube, half = kind(GELU_TANH_FAR), kind(GELU_SCALE), kind(CUBE), kind(0.5)
     one, three = kind(1), kind(3)
     for i in prange(g.size):
         near = far if x[i] > far else x[i]
         near = -far if near < -far else near
         square = near * near
-        s = numeric.sigmoid(near * (scale + cube * square))
-        out[i] = g[i] * (s + near * (s * (one - s)) * (scale + three * cube * square))
+        t = numeric.tanh(near * (scale + cube * square))
+        out[i] = g[i] * (half + half * t + half * near * (one - t * t) * (scale + three * cube * square))
 
 
 def gelu_tanh_backward(g: Any, x: Any) -> Any:
-    """g·(s + x·s·(1 − s)·2u′) with s = σ(2u), u′ = √(2/π)·(1 + 3·0.044715·x²)."""
+    """g·(½·(1 + t) + ½·x·(1 − t²)·u′) with t = tanh u, u′ = √(2/π)·(1 + 3·0.044715·x²)."""
     return _of_two(_gelu_tanh_backward, g, x)
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import event
 
 from lepton._version import __version__
@@ -148,7 +149,17 @@ class _Loop:
         if getattr(self._threads, "number", None) != wanted:
             numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
             self._threads.number = wanted
-        return ready(*arguments)
+        try:
+            return ready(*arguments)
+        except TypeError:  # Numba takes read-only arrays for another type; loops write to arrays of their wrapper alone
+            copies = [each.copy() if _is_read_only(each) else each for each in arguments]
+            if all(each is copy for each, copy in zip(arguments, copies, strict=True)):
+                raise
+            return ready(*copies)
+
+
+def _is_read_only(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and not value.flags.writeable
 
 
 def _in_turn(loop: Callable[..., Any]) -> Callable[..., Any]:

@@ -233,9 +233,9 @@ def _normal_tail(a: Any) -> Any:
     kind, k, far = (f4, f4(3.0), _far_32) if a == types.float32 else (f8, f8(5.0), _far_64)
 
     def compute(a: Any) -> Any:
-        a = kind(40.0) if a > kind(40.0) else a  # 0 from there on
         inverse = kind(1.0) / (a + k)
-        return exp(a * a * kind(-0.5)) * (far((a - k) * inverse) * inverse)
+        tail = exp(a * a * kind(-0.5)) * (far((a - k) * inverse) * inverse)
+        return kind(0.0) if a > kind(10.0) else tail  # where ½ − Φ(−a) has been ½ for long
 
     return compute
 
@@ -343,3 +343,46 @@ def _log(x: Any) -> Any:
         return kind(math.nan) if x < kind(0.0) else found
 
     return compute
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def ordered(x: float) -> int:
+    """An integer for each number inside compiled loops, in the same order, nan above ∞ (or, negative, below −∞).
+
+    The largest of many numbers is sought among these: the compiler makes vectors of that, which it may not do where
+    numbers do not compare. It is its own inverse on the bits; see :func:`unordered`.
+    """
+    raise NotImplementedError("ordered is for compiled loops")
+
+
+@_inlined(ordered)
+def _ordered(x: Any) -> Any:
+    return _ordered_32 if x == types.float32 else _ordered_64
+
+
+def _ordered_32(x: Any) -> Any:
+    return i4(bits32(x) ^ ((bits32(x) >> 31) & 0x7FFFFFFF))
+
+
+def _ordered_64(x: Any) -> Any:
+    return bits64(x) ^ ((bits64(x) >> 63) & 0x7FFFFFFFFFFFFFFF)
+
+
+def unordered(k: int) -> float:
+    """The number for which :func:`ordered` gives ``k``."""
+    raise NotImplementedError("unordered is for compiled loops")
+
+
+@_inlined(unordered)
+def _unordered(k: Any) -> Any:
+    return _unordered_32 if k == types.int32 else _unordered_64
+
+
+def _unordered_32(k: Any) -> Any:
+    return float32_of(i4(k ^ ((k >> 31) & 0x7FFFFFFF)))
+
+
+def _unordered_64(k: Any) -> Any:
+    return float64_of(k ^ ((k >> 63) & 0x7FFFFFFFFFFFFFFF))
