@@ -125,6 +125,27 @@ def fast_kernel(module: str, smallest: int) -> Callable[[F], F]:
     return enter
 
 
+def compiled_beside(module: str, name: str) -> Callable[[], Callable[..., Any] | None]:
+    """For a kernel on many arrays at once: a function that gives the compiled one, None while the reference is to run.
+
+    Args:
+        module, name: where in ``lepton.kernels.compiled`` it is.
+    """
+    better = _better.setdefault(name, [])
+
+    def find() -> Callable[..., Any] | None:
+        if not better:
+            better.append(compiled_kernel(module, name))
+        return better[0]
+
+    return find
+
+
+def is_overridden(array_type: type, name: str) -> bool:
+    """Whether arrays of this type have a kernel of that name of their own."""
+    return array_type in _overrides[name]
+
+
 def _enter(function: Callable[..., Any]) -> dict[type, Callable[..., Any]]:
     name = function.__name__
     if name in REFERENCE:
