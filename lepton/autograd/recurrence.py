@@ -59,9 +59,7 @@ class RecurrentScan(Op):
         """The part of b_hh that is simply added to z, and so can be added before the walk."""
         return b_hh
 
-    def run(
-        self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]
-    ) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         """All h, and what ``run_back`` needs, first h before each row's step; ``states`` become the last ones.
 
         ``z`` may be overwritten; ``w`` is W_hhᵀ, ``bias`` is to be added to z, and in all of them the logistic gates'
@@ -149,9 +147,7 @@ class ElmanScan(RecurrentScan):
     def __init__(self, steps: Steps, rectified: bool) -> None:
         self.steps, self.rectified = steps, rectified
 
-    def run(
-        self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]
-    ) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         before = kernels.elman_scan(z, w, bias, states[0], self.steps, self.rectified)
         return z.copy(), (before, z)  # a copy, since the user may write to the result
 
@@ -172,11 +168,11 @@ class LSTMScan(RecurrentScan):
     __slots__ = ()
     halves = HALVES["lstm"]
 
-    def run(
-        self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]
-    ) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         h, c = states
-        out, before, cell_before, tanh_c = kernels.lstm_scan(z, w, bias, None if w_hr is None else w_hr.T, h, c, self.steps)
+        out, before, cell_before, tanh_c = kernels.lstm_scan(
+            z, w, bias, None if w_hr is None else w_hr.T, h, c, self.steps
+        )
         return out, (before, z, cell_before, tanh_c)
 
     def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
@@ -204,9 +200,7 @@ class GRUScan(RecurrentScan):
         known[-(len(b_hh) // 3) :] = 0
         return known
 
-    def run(
-        self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]
-    ) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         hidden = len(w)
         inner_bias = xp(z).zeros(hidden, z.dtype) if b_hh is None else b_hh[-hidden:]
         out, before, inner = kernels.gru_scan(z, w, bias, inner_bias, states[0], self.steps)

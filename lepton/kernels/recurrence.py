@@ -112,8 +112,7 @@ def elman_scan_back(dh: Any, g: Any, out: Any, w: Any, steps: Steps, rectified: 
 def lstm_scan(
     z: Any, w: Any, bias: Any, projection: Any, h: Any, c: Any, steps: Steps
 ) -> tuple[Any, Any, Any, Any]:
-    """c ← f∘c + i∘n and h ← o∘tanh c step by step, with the gates i, f, o = σ(·) and n = tanh(·) of
-    z + bias + h·w.
+    """c ← f∘c + i∘n and h ← o∘tanh c step by step; the gates are i, f, o = σ(·) and n = tanh(·) of z + bias + h·w.
 
     Args:
         z: (rows, 4·H), the part of i, f, n, o that comes from the input; overwritten with these gates.

@@ -65,8 +65,8 @@ def readable() -> bool:
         found = (words[_TYPE], words[_DATA], words[_NDIM] & _LOW, tuple(shape), words[_DESCR])
         if found != (id(np.ndarray), specimen.ctypes.data, specimen.ndim, specimen.shape, id(specimen.dtype)):
             return False
-        for bit, name in ((_C_CONTIGUOUS, "C_CONTIGUOUS"), (_ALIGNED, "ALIGNED"), (_WRITEABLE, "WRITEABLE")):
-            if bool(flags & bit) != expected[name]:
+        for bit, name in ((_C_CONTIGUOUS, "c_contiguous"), (_ALIGNED, "aligned"), (_WRITEABLE, "writeable")):
+            if bool(flags & bit) != getattr(expected, name):
                 return False
     return True
 

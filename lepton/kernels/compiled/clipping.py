@@ -21,7 +21,9 @@ def squares_each(arrays: list[Any]) -> list[float | None]:
         return [None] * len(arrays)
     sums = np.zeros(len(arrays))
     table = _over(_add_squares, arrays, sums, 0)
-    return [None if kind == REFUSED else each for kind, each in zip(table[:, KIND].tolist(), sums.tolist(), strict=True)]
+    return [
+        None if kind == REFUSED else each for kind, each in zip(table[:, KIND].tolist(), sums.tolist(), strict=True)
+    ]
 
 
 def scale_each(arrays: list[Any], factor: float) -> list[int]:

@@ -181,7 +181,7 @@ def _tanh(x: Any) -> Any:
     kind = f4 if x == types.float32 else f8
 
     def compute(x: Any) -> Any:
-        a = abs(x)
+        a: Any = abs(x)
         a = kind(20.0) if a > kind(20.0) else a  # ±1 to the last digit from there on
         t = expm1(a + a)
         return _signed_as(t / (t + kind(2.0)), x)

@@ -41,9 +41,7 @@ def _rows_of_tile(rows: int, hidden: int) -> int:
 def _takes(*arrays: Any) -> bool:
     """Whether they are all of float32 or all of float64, C-contiguous and not empty."""
     kind = arrays[0].dtype
-    return kind.char in "fd" and all(
-        [each.dtype is kind and each.flags.c_contiguous and each.size > 0 for each in arrays]
-    )
+    return kind.char in "fd" and all(each.dtype is kind and each.flags.c_contiguous and each.size for each in arrays)
 
 
 # ---------------------------------------------------------------------- what the loops share
@@ -114,9 +112,7 @@ def _sum_into(state: Any, g: Any, row: int, first: int) -> None:
 
 
 @parallel(f"void(X[:, ::1], X[:, ::1], X[::1], X[:, ::1], X[:, ::1], b1, {_STEPS})")
-def _elman(
-    z: Any, w: Any, bias: Any, h: Any, before: Any, rectified: bool, starts: Any, sizes: Any, rows: int
-) -> None:
+def _elman(z: Any, w: Any, bias: Any, h: Any, before: Any, rectified: bool, starts: Any, sizes: Any, rows: int) -> None:
     hidden = len(w)
     _enter_first(before, h, starts, sizes)
     for step in range(len(starts)):
@@ -211,9 +207,7 @@ def _lstm(
 
 
 @inner()
-def _lstm_cell(
-    z: Any, bias: Any, c: Any, cell_before: Any, tanh_c: Any, new: Any, first: int, last: int
-) -> None:
+def _lstm_cell(z: Any, bias: Any, c: Any, cell_before: Any, tanh_c: Any, new: Any, first: int, last: int) -> None:
     """One row of a tile; loops over few arrays, which the compiler can tell to be apart."""
     hidden, n = c.size, last - first
     for gate in range(4):
@@ -242,9 +236,7 @@ def lstm_scan(z: Any, w: Any, bias: Any, projection: Any, h: Any, c: Any, steps:
     return out, before, cell_before, tanh_c
 
 
-@parallel(
-    f"void(X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], {_STEPS})"
-)
+@parallel(f"void(X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], X[:, ::1], {_STEPS})")
 def _lstm_back(
     dh: Any, dc: Any, g: Any, gates: Any, cell_before: Any, tanh_c: Any, w: Any, dz: Any,
     starts: Any, sizes: Any, rows: int,
@@ -325,7 +317,9 @@ def _gru(
             for row in range(top, bottom):
                 place = start + row
                 new = out[place, first:last]
-                _gru_cell(z[place], bias, inner_bias[first:last], before[place, first:last], q[place, first:last], new, first)
+                _gru_cell(
+                    z[place], bias, inner_bias[first:last], before[place, first:last], q[place, first:last], new, first
+                )
                 _hand_on(new, row, first, step, before, h, starts, sizes)
 
 
