@@ -9,6 +9,8 @@ import pytest
 
 from lepton.backend import threads
 from lepton.kernels.compiled import matrix
+from lepton.kernels.compiled.blas import product
+from lepton.kernels.compiled.loops import serial
 
 RNG = np.random.default_rng(5)
 SHAPES = [(256, 300, 128), (1, 4096, 128), (600, 1, 700), (513, 257, 65), (2, 200_000, 3), (2000, 70, 33)]
@@ -82,3 +84,22 @@ def test_nan_and_infinities_arrive() -> None:
     a[7, 3], b[5, 9] = np.nan, np.inf
     found = matrix.matrix_product(a, b)
     assert np.isnan(found[7]).all() and np.isinf(found[:7, 9]).all() and np.isfinite(np.delete(found[:7], 9, 1)).all()
+
+
+@serial("void(f8[:, :], f8[:, :], f8[:, ::1])")
+def one_product(a: Any, b: Any, out: Any) -> None:
+    product(a, b, 0.0, out)
+
+
+def test_a_step_along_a_single_element_says_nothing() -> None:
+    wide = RNG.standard_normal((5, 40))
+    for a, b in (
+        (np.ones((1, 5)), wide[:, ::40]),
+        (wide[:, ::40], np.ones((1, 3))),
+        (wide[:1, :7], wide.T[:7, :4]),
+        (wide[:, ::40].T, wide[:, ::40]),
+        (wide[:, :1], wide[:1, :3]),
+    ):
+        out = np.empty((a.shape[0], b.shape[1]))
+        one_product(a, b, out)
+        np.testing.assert_allclose(out, a @ b, rtol=1e-13)
