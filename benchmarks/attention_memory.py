@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import thread_environment
+from sides import thread_environment
 
 HEADS, WIDTH, FEW = 8, 32, 64
 SIDES = ("lepton", "torch")

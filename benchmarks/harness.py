@@ -121,11 +121,11 @@ def geometric_mean(ratios: Iterable[float]) -> float:
     return statistics.geometric_mean(ratios)
 
 
-def import_cost(side: str, threads: int) -> dict[str, float]:
-    """Seconds (the least of three interpreters) and resident bytes of importing a side's framework alone."""
+def import_cost(side: str, threads: int, runs: int = 3) -> dict[str, float]:
+    """Seconds (the least of so many interpreters) and resident bytes of importing a side's framework alone."""
     command = [sys.executable, "-c", IMPORT.format(module=SIDES[side].module)]
     found = []
-    for _ in range(3):
+    for _ in range(runs):
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment(side, threads))
         seconds, pages = done.stdout.split()
         found.append((float(seconds), int(pages) * 4096))

@@ -71,13 +71,18 @@ class Running:
     wait: Callable[[], None] = lambda: None
 
 
+def thread_environment(threads: int) -> dict[str, str]:
+    """The environment in which every library that has a thread pool uses this many threads."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return os.environ | dict.fromkeys(names, str(threads))
+
+
 def environment(name: str, threads: int) -> dict[str, str]:
     """The environment of a side's process: its own variables, and so many threads for every library."""
-    pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    settings: dict[str, str | None] = {**dict.fromkeys(pools, str(threads)), **SIDES[name].environment}
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    settings["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
-    return {key: value for key, value in (os.environ | settings).items() if value is not None}
+    path = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH", "")]))
+    settings = {**thread_environment(threads), "PYTHONPATH": path, **SIDES[name].environment}
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def installed(names: Sequence[str]) -> list[str]:
