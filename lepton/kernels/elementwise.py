@@ -30,7 +30,7 @@ def relu(x: Any) -> Any:
     return xp(x).maximum(x, zero_for(x))
 
 
-@fast_kernel("elementwise", 1 << 14)
+@fast_kernel("activation", SMALLEST)
 def relu_backward(g: Any, out: Any) -> Any:
     """g where out > 0, else 0; where out is nan, g, as in PyTorch."""
     return masked(g, ~(out <= zero_for(out)))

@@ -32,6 +32,21 @@ def _of_two(loop: Any, g: Any, x: Any) -> Any:
     return out
 
 
+# ---------------------------------------------------------------------- relu
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _relu_backward(g: Any, out: Any, to: Any) -> None:
+    zero = g.dtype.type(0)
+    for i in prange(g.size):
+        to[i] = zero if out[i] <= zero else g[i]
+
+
+def relu_backward(g: Any, out: Any) -> Any:
+    """g where out > 0, else 0; where out is nan, g."""
+    return _of_two(_relu_backward, g, out)
+
+
 # ---------------------------------------------------------------------- sigmoid and its family
 
 

@@ -199,10 +199,10 @@ def _rows_of(keys: int) -> int:
 
 
 def _bias(mask: Any, shape: tuple[int, ...], kind: Any) -> Any:
-    """What is added to the scores, in their shape."""
-    bias = np.zeros((1, 1, 1, 1), kind) if mask is None else bias_of(mask, np.empty(0, kind))
+    """What is added to the scores, in their shape, repeated without a copy."""
+    bias = np.zeros((1, 1, 1, 1), kind) if mask is None else np.ascontiguousarray(bias_of(mask, np.empty(0, kind)))
     strides = [0 if length == 1 else stride for length, stride in zip(bias.shape, bias.strides, strict=True)]
-    return np.lib.stride_tricks.as_strided(bias, shape, strides)
+    return np.ndarray(shape, kind, bias, 0, strides)
 
 
 def _draw_of(how: Attending) -> tuple[Any, ...]:

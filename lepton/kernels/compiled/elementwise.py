@@ -38,17 +38,6 @@ def relu(x: Any) -> Any:
 
 
 @parallel("void(X[::1], X[::1], X[::1])")
-def _relu_backward(g: Any, out: Any, dx: Any) -> None:
-    for i in prange(g.size):
-        dx[i] = g.dtype.type(0) if out[i] <= 0 else g[i]
-
-
-def relu_backward(g: Any, out: Any) -> Any:
-    """g where out > 0, else 0; where out is nan, g."""
-    return _made(_relu_backward, g, out)
-
-
-@parallel("void(X[::1], X[::1], X[::1])")
 def _add(x: Any, y: Any, out: Any) -> None:
     for i in prange(x.size):
         out[i] = x[i] + y[i]
