@@ -145,7 +145,7 @@ SMALL = ((-40.0, 40.0), (-3.0, 3.0), (1, -300, 1.6), (-1, -300, 1.6))
 SUBJECTS = (
     Subject("exp", mpmath.exp, np.exp, lepton.exp, EVERYWHERE),
     Subject("log", mpmath.log, np.log, lepton.log, ((0.0, 3.0), (1, -323, 308)), (1.0,)),
-    Subject("tanh", mpmath.tanh, np.tanh, lepton.tanh, SMALL),
+    Subject("tanh", mpmath.tanh, elementwise.tanh, lepton.tanh, SMALL),
     Subject("sigmoid", lambda x: 1 / (1 + mpmath.exp(-x)), elementwise.sigmoid, lepton.sigmoid, EVERYWHERE),
     Subject("erf", mpmath.erf, kernels.erf, lepton.erf, SMALL, (1.0, -1.0)),
     Subject(

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lepton.autograd import state
-from lepton.backend import dtypes
+from lepton.backend import dtypes, threads
 
 ORACLE = Path(__file__).parent / "oracle"
 DRAWN = 20
@@ -49,6 +49,7 @@ def global_state() -> dict[str, Any]:
         "hooks on saved tensors": state.STATE.saved_hooks,
         "default dtype": dtypes.get_default_dtype(),
         "NumPy's error state": np.geterr(),
+        "threads": threads.get_num_threads(),
     }
 
 
@@ -57,6 +58,7 @@ def reset_global_state() -> None:
     for name in vars(state.STATE).copy():
         delattr(state.STATE, name)
     dtypes.set_default_dtype(dtypes.float32)
+    threads.set_num_threads(threads.default_num_threads())
     np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
 
 
@@ -117,5 +119,5 @@ def leaves_nothing_behind() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def clean_environment() -> dict[str, str]:
     """The environment for programs that a test starts: what an outer make or pytest has set is taken out."""
-    ours = ("MAKE", "MFLAGS", "PYTEST_", "COV_", "PYTHONPATH", "PYTHONWARNINGS")
+    ours = ("MAKE", "MFLAGS", "MALLOC_", "PYTEST_", "COV_", "PYTHONPATH", "PYTHONWARNINGS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

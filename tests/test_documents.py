@@ -154,10 +154,11 @@ def check_pip(arguments: list[str], environment: dict[str, str]) -> None:
 
 def check_python(arguments: list[str], environment: dict[str, str]) -> None:
     """A script of ours is there and knows the options; that it runs is tested below."""
-    script, *rest = arguments
-    assert ROOT / script in SCRIPTS, f"there is no script {script}"
-    told = run(sys.executable, script, "--help", cwd=ROOT, environment=environment)
-    for option in rest:
+    count = 2 if arguments[0] == "-m" else 1
+    script = arguments[count - 1]
+    assert count == 2 or ROOT / script in SCRIPTS, f"there is no script {script}"
+    told = run(sys.executable, *arguments[:count], "--help", cwd=ROOT, environment=environment)
+    for option in arguments[count:]:
         assert not option.startswith("-") or re.search(rf"{option.partition('=')[0]}\b", told), f"{option} of {script}"
 
 

@@ -22,6 +22,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.backend.floats import restore, silence
 from lepton.errors import AnomalyError, ArgumentError, ArgumentTypeError, GradError, ShapeError
+from lepton.kernels.arithmetic import accumulate, add
 
 _claiming = threading.Lock()
 _accumulating = threading.RLock()  # reentrant: the garbage collector may run somebody's backward at any moment
@@ -371,10 +372,12 @@ def _is_fresh(result: Any, g: Any, values: list[Any], results: tuple[Any, ...]) 
 def _sum_up(work: _Run, target: Any, g: Any) -> None:
     """Add to what is pending: the first time out of place, since a rule made that array, later in place."""
     held = work.pending[target]
-    if target in work.owned and not work.create_graph:
-        held += g
-    else:
+    if work.create_graph:
         held = held + g
+    elif target in work.owned:
+        held = accumulate(held, g)
+    else:
+        held = add(held, g)
         if isinstance(held, np.generic):  # what NumPy makes of 0-d arrays
             held = np.asarray(held)
         work.owned.add(target)
@@ -437,7 +440,7 @@ def _add_to_grad(leaf: Tensor, g: Any, owned: bool, create_graph: bool) -> None:
         elif held._needs:
             leaf._grad = Tensor(as_array(held._data + g))
         else:
-            held._data += g
+            held._data = accumulate(held._data, g)
             if held._cell is not None:
                 held._cell[0] += 1
 

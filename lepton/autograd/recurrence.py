@@ -20,6 +20,7 @@ from lepton.autograd.ops.matrix import linear
 from lepton.autograd.tensor import Tensor
 from lepton.backend.devices import xp
 from lepton.kernels import recurrence as kernels
+from lepton.kernels.matrix import matrix_product
 from lepton.kernels.recurrence import HALVES, Steps
 from lepton.kernels.reduction import total, widen
 
@@ -48,21 +49,21 @@ class RecurrentScan(Op):
         kind = x.dtype
         x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr = _widened(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
         half = xp(x).asarray(self.halves, x.dtype).repeat(len(w_ih) // len(self.halves))
-        z = x.dot((w_ih * half[:, None]).T)
-        if b_ih is not None:
-            z += (b_ih + self.outside(b_hh)) * half
+        z = matrix_product(x, (w_ih * half[:, None]).T)
+        bias = xp(x).zeros(len(w_ih), x.dtype) if b_ih is None else (b_ih + self.outside(b_hh)) * half
         states = [each.copy() for each in (h0, c0) if each is not None]
-        out, self.kept = self.run(z, xp(x).ascontiguousarray((w_hh * half[:, None]).T), b_hh, w_hr, states)
+        out, self.kept = self.run(z, xp(x).ascontiguousarray((w_hh * half[:, None]).T), bias, b_hh, w_hr, states)
         return tuple([each.astype(kind, copy=False) for each in (out, *states)])
 
     def outside(self, b_hh: Any) -> Any:
         """The part of b_hh that is simply added to z, and so can be added before the walk."""
         return b_hh
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         """All h, and what ``run_back`` needs, first h before each row's step; ``states`` become the last ones.
 
-        ``z`` may be overwritten; ``w`` is W_hhᵀ, and in both the logistic gates' numbers are halved.
+        ``z`` may be overwritten; ``w`` is W_hhᵀ, ``bias`` is to be added to z, and in all of them the logistic gates'
+        numbers are halved.
         """
         raise NotImplementedError
 
@@ -85,14 +86,16 @@ class RecurrentScan(Op):
         x, w_ih, w_hh, w_hr, g_out = _widened(x, w_ih, w_hh, w_hr, g_out)
         dz, dv, d_hr = self.run_back(g_out, w_hh, w_hr, kept, states)
         needs = self.needs
+        d_ih = total(dz, (0,)) if needs[5] else None
+        d_hh = (d_ih.copy() if dv is dz and d_ih is not None else total(dv, (0,))) if needs[6] else None
         found = (
-            dz.dot(w_ih) if needs[0] else None,
+            matrix_product(dz, w_ih) if needs[0] else None,
             states[0],
             states[-1],  # c0's, which nobody asks for where there is none
-            dz.T.dot(x) if needs[3] else None,
-            dv.T.dot(kept[0]) if needs[4] else None,
-            total(dz, (0,)) if needs[5] else None,
-            total(dv, (0,)) if needs[6] else None,
+            matrix_product(dz.T, x) if needs[3] else None,
+            matrix_product(dv.T, kept[0]) if needs[4] else None,
+            d_ih,
+            d_hh,
             d_hr,
         )
         every = zip(found, inputs, needs, strict=True)
@@ -144,8 +147,8 @@ class ElmanScan(RecurrentScan):
     def __init__(self, steps: Steps, rectified: bool) -> None:
         self.steps, self.rectified = steps, rectified
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
-        before = kernels.elman_scan(z, w, states[0], self.steps, self.rectified)
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+        before = kernels.elman_scan(z, w, bias, states[0], self.steps, self.rectified)
         return z.copy(), (before, z)  # a copy, since the user may write to the result
 
     def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
@@ -165,9 +168,11 @@ class LSTMScan(RecurrentScan):
     __slots__ = ()
     halves = HALVES["lstm"]
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         h, c = states
-        out, before, cell_before, tanh_c = kernels.lstm_scan(z, w, None if w_hr is None else w_hr.T, h, c, self.steps)
+        out, before, cell_before, tanh_c = kernels.lstm_scan(
+            z, w, bias, None if w_hr is None else w_hr.T, h, c, self.steps
+        )
         return out, (before, z, cell_before, tanh_c)
 
     def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:
@@ -195,10 +200,10 @@ class GRUScan(RecurrentScan):
         known[-(len(b_hh) // 3) :] = 0
         return known
 
-    def run(self, z: Any, w: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
+    def run(self, z: Any, w: Any, bias: Any, b_hh: Any, w_hr: Any, states: list[Any]) -> tuple[Any, tuple[Any, ...]]:
         hidden = len(w)
-        bias = xp(z).zeros(hidden, z.dtype) if b_hh is None else b_hh[-hidden:]
-        out, before, inner = kernels.gru_scan(z, w, bias, states[0], self.steps)
+        inner_bias = xp(z).zeros(hidden, z.dtype) if b_hh is None else b_hh[-hidden:]
+        out, before, inner = kernels.gru_scan(z, w, bias, inner_bias, states[0], self.steps)
         return out, (before, z, inner)
 
     def run_back(self, g: Any, w_hh: Any, w_hr: Any, kept: tuple[Any, ...], states: list[Any]) -> tuple[Any, Any, Any]:

@@ -44,6 +44,7 @@ from lepton.backend.dtypes import int16 as short
 from lepton.backend.dtypes import int32 as int  # noqa: A004
 from lepton.backend.dtypes import int64 as long
 from lepton.backend.random import Generator, default_generator
+from lepton.backend.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "Generator",
@@ -63,6 +64,7 @@ __all__ = [
     "float32",
     "float64",
     "get_default_dtype",
+    "get_num_threads",
     "half",
     "iinfo",
     "inference_mode",
@@ -82,6 +84,7 @@ __all__ = [
     "result_type",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_num_threads",
     "set_printoptions",
     "short",
     "uint8",

@@ -31,3 +31,14 @@ def keep_freed() -> bool:
     except (ImportError, OSError, AttributeError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT) and mallopt(_M_TRIM_THRESHOLD, KEPT))
+
+
+def release_freed() -> bool:
+    """Give what is free back to the system now; whether anything was, and False where the C library cannot."""
+    import ctypes
+
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(trim(0))

@@ -6,6 +6,7 @@ then what there is: the cores that this process may run on, shared among the MPI
 
 from __future__ import annotations
 
+import functools
 import os
 
 from lepton.errors import ArgumentError, ArgumentTypeError
@@ -31,6 +32,7 @@ def _from_environment(names: tuple[str, ...]) -> int | None:
     return None
 
 
+@functools.cache
 def default_num_threads() -> int:
     """What the environment asks for, else this process's share of the cores, at least 1 and at most the cores."""
     there = cores()

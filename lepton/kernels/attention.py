@@ -17,12 +17,14 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from lepton.backend.devices import device_of, move, xp
-from lepton.backend.random import Piece, dropout_mask
+from lepton.backend.devices import xp
+from lepton.backend.random import Piece
+from lepton.kernels.dropout import keep_mask
 from lepton.kernels.reduction import widen
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 
 BLOCK = 1 << 18  # scores computed at a time
+SMALLEST = 1 << 11  # elements of the queries for which compiled blocks pay
 
 
 class Attending(NamedTuple):
@@ -96,7 +98,7 @@ def drawn_mask(first: int, shape: tuple[int, ...], how: Attending, like: Any) ->
     """Which weights dropout leaves, for rows of the scores from ``first`` on; always the same for the same draw."""
     assert how.draw is not None
     rows = Piece(how.draw.key, how.draw.counter, how.draw.start + first * shape[-1])
-    return move(dropout_mask(shape, how.keep, rows), device_of(like))
+    return keep_mask(like, shape, how.keep, rows)
 
 
 def _scores(q: Any, k: Any, mask: Any, part: Part, how: Attending) -> Any:
@@ -136,7 +138,7 @@ def masked_softmax(x: Any) -> Any:
     return p.astype(x.dtype, copy=False)
 
 
-@kernel
+@fast_kernel("attention", SMALLEST)
 def attention(q: Any, k: Any, v: Any, mask: Any, how: Attending) -> tuple[Any, Any, Any]:
     """The result, and for each query its largest score and the sum of e^(score − largest), both (B, H, L, 1).
 
@@ -158,7 +160,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any, how: Attending) -> tuple[Any, A
     return out.astype(kind, copy=False), top, total
 
 
-@kernel
+@fast_kernel("attention", SMALLEST)
 def attention_backward(
     g: Any, q: Any, k: Any, v: Any, mask: Any, out: Any, top: Any, total: Any, how: Attending, mask_wanted: bool
 ) -> tuple[Any, Any, Any, Any]:

@@ -15,6 +15,7 @@ from lepton.kernels.piecewise import blocked, horner, widened
 from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.selection import masked, zero_for
 
+SMALLEST = 1 << 12  # elements for which compiled loops of exponentials pay
 GELU_SCALE = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
 GELU_FAR = 40.0  # e^−x²/2 is 0 beyond, in double precision
@@ -29,7 +30,7 @@ def relu(x: Any) -> Any:
     return xp(x).maximum(x, zero_for(x))
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 def relu_backward(g: Any, out: Any) -> Any:
     """g where out > 0, else 0; where out is nan, g, as in PyTorch."""
     return masked(g, ~(out <= zero_for(out)))
@@ -52,7 +53,7 @@ def leaky_relu_backward(g: Any, out: Any, slope: float) -> Any:
 # ---------------------------------------------------------------------- sigmoid and its family
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def sigmoid(x: Any) -> Any:
@@ -62,7 +63,7 @@ def sigmoid(x: Any) -> Any:
     return module.maximum(small, (x >= 0).astype(x.dtype)) / (1 + small)
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def sigmoid_backward(g: Any, out: Any) -> Any:
@@ -70,7 +71,13 @@ def sigmoid_backward(g: Any, out: Any) -> Any:
     return g * ((1 - out) * out)
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
+def tanh(x: Any) -> Any:
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return xp(x).tanh(x)
+
+
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def tanh_backward(g: Any, out: Any) -> Any:
@@ -78,7 +85,7 @@ def tanh_backward(g: Any, out: Any) -> Any:
     return g * (1 - out * out)
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def silu(x: Any) -> Any:
@@ -86,7 +93,7 @@ def silu(x: Any) -> Any:
     return x * sigmoid(x)
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def silu_backward(g: Any, x: Any) -> Any:
@@ -172,7 +179,7 @@ def _limited(x: Any, far: float) -> Any:
     return xp(x).minimum(xp(x).maximum(x, -far), far)
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def gelu(x: Any) -> Any:
@@ -180,7 +187,7 @@ def gelu(x: Any) -> Any:
     return x * (0.5 + 0.5 * special.erf(x * math.sqrt(0.5)))
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def gelu_backward(g: Any, x: Any) -> Any:
@@ -190,7 +197,7 @@ def gelu_backward(g: Any, x: Any) -> Any:
     return g * (below + near * (xp(x).exp(near * near * -0.5) * (1 / math.sqrt(2 * math.pi))))
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def gelu_tanh(x: Any) -> Any:
@@ -199,7 +206,7 @@ def gelu_tanh(x: Any) -> Any:
     return x * (0.5 + 0.5 * xp(x).tanh(near * (GELU_SCALE + GELU_SCALE * GELU_CUBIC * (near * near))))
 
 
-@kernel
+@fast_kernel("activation", SMALLEST)
 @blocked
 @widened
 def gelu_tanh_backward(g: Any, x: Any) -> Any:

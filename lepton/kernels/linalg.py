@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lepton.backend.blas import lapack
 from lepton.backend.devices import Array, xp
 from lepton.kernels.registry import kernel
 
@@ -119,7 +120,7 @@ def solve(a: Array, b: Array) -> tuple[Array, Array]:
     """The x with a·x = b, and ``info``: the first k for which Uₖₖ of a = P·L·U is 0, where x is inf or nan."""
     module = xp(a)
     try:
-        return module.linalg.solve(a, b), module.zeros(a.shape[:-2], np.int32)
+        return lapack(a).solve(a, b), module.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         return _solve_by_lu(a, b)
 
@@ -128,7 +129,7 @@ def inverse(a: Array) -> tuple[Array, Array]:
     """a⁻¹, and ``info`` as of :func:`solve`."""
     module = xp(a)
     try:
-        return module.linalg.inv(a), module.zeros(a.shape[:-2], np.int32)
+        return lapack(a).inv(a), module.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         return _solve_by_lu(a, module.broadcast_to(module.eye(a.shape[-1], dtype=a.dtype), a.shape))
 
@@ -161,9 +162,8 @@ def cholesky(a: Array) -> tuple[Array, Array]:
 
 
 def _factor(a: Array) -> Array | None:
-    module = xp(a)
     try:
-        factor = module.linalg.cholesky(a)
+        factor = lapack(a).cholesky(a)
     except np.linalg.LinAlgError:
         return None
     return factor if bool((diagonal_of(factor) > 0).all()) else None  # nan passes through LAPACK

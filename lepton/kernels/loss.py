@@ -9,7 +9,9 @@ from __future__ import annotations
 from lepton.backend.devices import Array, xp
 from lepton.kernels.indexing import open_grid
 from lepton.kernels.reduction import log_total_exp, widen
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel
+
+SMALLEST = 1 << 11  # elements for which compiled rows pay
 
 
 def _shifted(x: Array, axis: int) -> Array:
@@ -18,7 +20,7 @@ def _shifted(x: Array, axis: int) -> Array:
     return wide - wide.max(axis=axis, keepdims=True) if x.size else wide.copy()
 
 
-@kernel
+@fast_kernel("loss", SMALLEST)
 def softmax(x: Array, axis: int) -> Array:
     """p = eˣ / Σ eˣ along ``axis``."""
     p = _shifted(x, axis)
@@ -27,7 +29,7 @@ def softmax(x: Array, axis: int) -> Array:
     return p.astype(x.dtype, copy=False)
 
 
-@kernel
+@fast_kernel("loss", SMALLEST)
 def softmax_backward(g: Array, p: Array, axis: int) -> Array:
     """∂L/∂x = p·(g − Σ g·p) along ``axis``."""
     wide, weights = widen(g), widen(p)
@@ -36,7 +38,7 @@ def softmax_backward(g: Array, p: Array, axis: int) -> Array:
     return dx.astype(g.dtype, copy=False)
 
 
-@kernel
+@fast_kernel("loss", SMALLEST)
 def log_softmax(x: Array, axis: int) -> Array:
     """l = x − max x − log Σ e^(x − max x) along ``axis``."""
     if not x.size:
@@ -47,7 +49,7 @@ def log_softmax(x: Array, axis: int) -> Array:
     return out.astype(x.dtype, copy=False)
 
 
-@kernel
+@fast_kernel("loss", SMALLEST)
 def log_softmax_backward(g: Array, log_p: Array, axis: int) -> Array:
     """∂L/∂x = g − eˡ·Σ g along ``axis``."""
     wide = widen(g)
@@ -56,7 +58,7 @@ def log_softmax_backward(g: Array, log_p: Array, axis: int) -> Array:
     return (wide - dx).astype(g.dtype, copy=False)
 
 
-@kernel
+@fast_kernel("loss", SMALLEST)
 def cross_entropy_backward(
     log_p: Array, whole: Array, hard: Array, soft: Array | None, index: Array, axis: int
 ) -> Array:

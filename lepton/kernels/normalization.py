@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 from lepton.backend.devices import xp
 from lepton.kernels.reduction import total, widen
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel
 from lepton.kernels.windows import Ints
 
 LETTERS = "abcdefgh"
+SMALLEST = 1 << 11  # elements from which compiled loops pay
 
 
 class Norm(NamedTuple):
@@ -57,7 +58,7 @@ def sum_of_products(x: Any, y: Any, axes: Ints) -> Any:
     return xp(x).einsum(f"{letters},{letters}->{kept}", x, y).reshape(shape)
 
 
-@kernel
+@fast_kernel("normalization", SMALLEST)
 def normalize(x: Any, weight: Any, bias: Any, norm: Norm) -> tuple[Any, Any, Any, Any]:
     """y, and with kept axes μ (None if not centred), σ² and ρ; ``weight`` and ``bias`` may be None."""
     wide = widen(x).reshape(norm.view)
@@ -80,7 +81,7 @@ def normalize(x: Any, weight: Any, bias: Any, norm: Norm) -> tuple[Any, Any, Any
     return y.reshape(x.shape).astype(x.dtype, copy=False), mean, var, rstd
 
 
-@kernel
+@fast_kernel("normalization", SMALLEST)
 def normalize_backward(
     g: Any, x: Any, weight: Any, mean: Any, rstd: Any, norm: Norm, wanted: tuple[bool, bool, bool]
 ) -> tuple[Any, Any, Any]:
@@ -113,3 +114,14 @@ def normalize_backward(
     xp(g).subtract(full, normal, out=normal)
     normal *= scale
     return normal.reshape(shape).astype(kind, copy=False), weight_gradient, bias_gradient
+
+
+@fast_kernel("normalization", SMALLEST)
+def scale_channels(x: Any, mean: Any, scale: Any, bias: Any) -> Any:
+    """(x − mean)·scale + bias, one number of each for a channel (the second dimension); the bias may be None."""
+    beside = (-1, *[1] * (x.ndim - 2))
+    out = x - mean.reshape(beside)
+    out *= scale.reshape(beside)
+    if bias is not None:
+        out += bias.reshape(beside)
+    return out

@@ -7,10 +7,36 @@ rate, λ the weight decay, ∇ the gradient of the loss, g = ±∇ + λ·θ the 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from lepton.backend.devices import xp
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import compiled_beside, is_overridden, kernel, pays
+
+SMALLEST = 1 << 12  # elements of all parameters together from which stepping them in one compiled loop pays
+
+_compiled_steps = compiled_beside("optimizer", "step_each")
+
+
+def step_each(rule: Callable[..., None], rows: list[Any], settings: list[Any]) -> None:
+    """``rule(*rows[k], *settings[k])`` for every k, in one go where that pays.
+
+    Args:
+        rule: one of the kernels below. rows: for each parameter the arrays that the rule takes, or None for one that is
+            not there. settings: for each parameter what follows them.
+    """
+    left: Iterable[int] = range(len(rows))
+    if pays(sum([row[0].size for row in rows]), SMALLEST) and not is_overridden(np.ndarray, rule.__name__):
+        together = _compiled_steps()
+        if together is not None:
+            left = together(rule.__name__, rows, settings)
+    for k in left:
+        row = rows[k]
+        if not row[0].ndim:  # arithmetic on 0-d arrays gives scalars, which cannot be written into
+            row = [None if each is None else each[None] for each in row]
+        rule(*row, *settings[k])
 
 
 def _followed(parameter: Any, gradient: Any, weight_decay: float, maximize: bool) -> Any:
@@ -99,7 +125,7 @@ def adam_step(
         module.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
         second = max_exp_avg_sq
     denominator = module.sqrt(second)
-    denominator /= (1.0 - beta2**step) ** 0.5
+    denominator *= 1.0 / (1.0 - beta2**step) ** 0.5
     denominator += eps
     module.divide(exp_avg, denominator, out=denominator)
     denominator *= lr / (1.0 - beta1**step)

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from lepton.backend.devices import xp
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.windows import Ints, in_float32, places, span
 
 MANY_PLACES = 16  # above this, windows that tile the input are laid out one after another and searched at once
@@ -56,7 +56,7 @@ def places_of(pooling: Pooling) -> list[Any]:
     return places(*pooling)
 
 
-@kernel
+@fast_kernel("pooling", 1 << 12)
 def max_pool(x: Any, pooling: Pooling, tracked: bool) -> tuple[Any, Any]:
     """The largest element of each window, and (or None unless ``tracked``) its place there, in row-major order.
 
@@ -153,7 +153,7 @@ def flat_indices(where: Any, pooling: Pooling) -> Any:
     return found
 
 
-@kernel
+@fast_kernel("pooling", 1 << 12)
 def max_pool_scatter(g: Any, where: Any, pooling: Pooling) -> Any:
     """Each window's g at the place that was its largest, zeros elsewhere: the derivative of :func:`max_pool`."""
     module = xp(g)
@@ -175,7 +175,7 @@ def max_pool_scatter(g: Any, where: Any, pooling: Pooling) -> Any:
     return out
 
 
-@kernel
+@fast_kernel("pooling", 1 << 12)
 def max_pool_gather(x: Any, where: Any, pooling: Pooling) -> Any:
     """Of each window the element at a place chosen before: the adjoint of :func:`max_pool_scatter`."""
     module = xp(x)
@@ -185,7 +185,7 @@ def max_pool_gather(x: Any, where: Any, pooling: Pooling) -> Any:
     return out
 
 
-@kernel
+@fast_kernel("pooling", 1 << 12)
 @in_float32
 def sum_pool(x: Any, pooling: Pooling) -> Any:
     """The sum of each window, dimension by dimension."""
@@ -205,7 +205,7 @@ def sum_pool(x: Any, pooling: Pooling) -> Any:
     return x
 
 
-@kernel
+@fast_kernel("pooling", 1 << 12)
 @in_float32
 def sum_pool_spread(g: Any, pooling: Pooling) -> Any:
     """To each element the sum of g over the windows that it is in: the adjoint of :func:`sum_pool`."""

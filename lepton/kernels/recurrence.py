@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lepton.backend.devices import xp
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel
 
 Steps = tuple[tuple[slice, int], ...]
 
 HALVES = {"elman": (1.0,), "lstm": (0.5, 0.5, 1.0, 0.5), "gru": (0.5, 0.5, 1.0)}  # logistic gates have ½
+SMALLEST, SMALLEST_STATE = 1 << 13, 1 << 8  # elements of all rows, and of one state, from which compiled loops pay
 BLOCK = 1 << 14  # elements of a state for which a derivative's factors are computed at a time, in the cache
 
 
@@ -57,18 +58,19 @@ def _room(like: Any, *shape: int) -> Any:
 # ---------------------------------------------------------------------- Elman's network
 
 
-@kernel
-def elman_scan(z: Any, w: Any, h: Any, steps: Steps, rectified: bool) -> Any:
-    """h ← φ(z + h·w) step by step, φ = tanh or max(·, 0).
+@fast_kernel("recurrence", SMALLEST)
+def elman_scan(z: Any, w: Any, bias: Any, h: Any, steps: Steps, rectified: bool) -> Any:
+    """h ← φ(z + bias + h·w) step by step, φ = tanh or max(·, 0).
 
     Args:
         z: (rows, H), the part that comes from the input; overwritten with the states.
-        w: (H, H), transposed. h: (N, H), the first states; overwritten with the last.
+        w: (H, H), transposed. bias: (H,). h: (N, H), the first states; overwritten with the last.
 
     Returns:
         The state before each row's step.
     """
     module, before, product = xp(z), _room(z, *z.shape), _room(h, *h.shape)
+    z += bias
     for here, active in steps:
         row, state, part = z[here], h[:active], product[:active]
         before[here] = state
@@ -82,7 +84,7 @@ def elman_scan(z: Any, w: Any, h: Any, steps: Steps, rectified: bool) -> Any:
     return before
 
 
-@kernel
+@fast_kernel("recurrence", SMALLEST_STATE)
 def elman_scan_back(dh: Any, g: Any, out: Any, w: Any, steps: Steps, rectified: bool) -> Any:
     """∂z from the gradient g of all states (or None) and ``dh`` of the last ones, which becomes that of the first.
 
@@ -106,13 +108,15 @@ def elman_scan_back(dh: Any, g: Any, out: Any, w: Any, steps: Steps, rectified: 
 # ---------------------------------------------------------------------- long short-term memory
 
 
-@kernel
-def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> tuple[Any, Any, Any, Any]:
-    """c ← f∘c + i∘n and h ← o∘tanh c step by step, with the gates i, f, o = σ(·) and n = tanh(·) of z + h·w.
+@fast_kernel("recurrence", SMALLEST)
+def lstm_scan(
+    z: Any, w: Any, bias: Any, projection: Any, h: Any, c: Any, steps: Steps
+) -> tuple[Any, Any, Any, Any]:
+    """c ← f∘c + i∘n and h ← o∘tanh c step by step; the gates are i, f, o = σ(·) and n = tanh(·) of z + bias + h·w.
 
     Args:
         z: (rows, 4·H), the part of i, f, n, o that comes from the input; overwritten with these gates.
-        w: (P, 4·H), transposed. projection: (H, P), what h is multiplied by, or None.
+        w: (P, 4·H), transposed. bias: (4·H,). projection: (H, P), what h is multiplied by, or None.
         h, c: (N, P) and (N, H), the first states; overwritten with the last.
 
     Returns:
@@ -123,6 +127,7 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
     tanh_c, product, scratch = _room(z, rows, hidden), _room(z, len(h), z.shape[1]), _room(c, *c.shape)
     half = module.asarray(HALVES["lstm"], z.dtype).repeat(hidden)
     rest = 1 - half
+    z += bias
     for here, active in steps:
         row, state, cell, part, term = z[here], h[:active], c[:active], product[:active], scratch[:active]
         before[here], cell_before[here] = state, cell
@@ -146,7 +151,7 @@ def lstm_scan(z: Any, w: Any, projection: Any, h: Any, c: Any, steps: Steps) -> 
     return out, before, cell_before, tanh_c
 
 
-@kernel
+@fast_kernel("recurrence", SMALLEST_STATE)
 def lstm_scan_back(
     dh: Any, dc: Any, g: Any, gates: Any, cell_before: Any, tanh_c: Any, w: Any, projection: Any, steps: Steps
 ) -> tuple[Any, Any]:
@@ -201,13 +206,13 @@ def _lstm_factors(gates: Any, cell_before: Any, tanh_c: Any, dz: Any, through: A
 # ---------------------------------------------------------------------- gated recurrent unit
 
 
-@kernel
-def gru_scan(z: Any, w: Any, bias: Any, h: Any, steps: Steps) -> tuple[Any, Any, Any]:
-    """h ← n + u∘(h − n) step by step, with r, u = σ(z + h·w), q = h·w + bias and n = tanh(z + r∘q).
+@fast_kernel("recurrence", SMALLEST)
+def gru_scan(z: Any, w: Any, bias: Any, inner_bias: Any, h: Any, steps: Steps) -> tuple[Any, Any, Any]:
+    """h ← n + u∘(h − n) step by step, with r, u = σ(z' + h·w), q = h·w + inner_bias, n = tanh(z' + r∘q), z' = z + bias.
 
     Args:
         z: (rows, 3·H), the part of r, u, n that comes from the input; overwritten with these gates.
-        w: (H, 3·H), transposed. bias: (H,), of q. h: (N, H), the first states; overwritten with the last.
+        w: (H, 3·H), transposed. bias: (3·H,). inner_bias: (H,). h: (N, H), the first states; overwritten with the last.
 
     Returns:
         All h, h before each row's step, and q.
@@ -215,6 +220,7 @@ def gru_scan(z: Any, w: Any, bias: Any, h: Any, steps: Steps) -> tuple[Any, Any,
     module, rows, hidden = xp(z), len(z), h.shape[1]
     out, before, inner = _room(z, rows, hidden), _room(z, rows, hidden), _room(z, rows, hidden)
     product, scratch = _room(z, len(h), z.shape[1]), _room(h, *h.shape)
+    z += bias
     for here, active in steps:
         row, state, part, term, q = z[here], h[:active], product[:active], scratch[:active], inner[here]
         before[here] = state
@@ -224,7 +230,7 @@ def gru_scan(z: Any, w: Any, bias: Any, h: Any, steps: Steps) -> tuple[Any, Any,
         module.tanh(logistic, out=logistic)
         logistic *= 0.5
         logistic += 0.5
-        module.add(part[:, 2 * hidden :], bias, out=q)
+        module.add(part[:, 2 * hidden :], inner_bias, out=q)
         module.multiply(row[:, :hidden], q, out=term)
         n += term
         module.tanh(n, out=n)
@@ -235,7 +241,7 @@ def gru_scan(z: Any, w: Any, bias: Any, h: Any, steps: Steps) -> tuple[Any, Any,
     return out, before, inner
 
 
-@kernel
+@fast_kernel("recurrence", SMALLEST_STATE)
 def gru_scan_back(dh: Any, g: Any, gates: Any, before: Any, inner: Any, w: Any, steps: Steps) -> tuple[Any, Any]:
     """The gradients of h·w (r, u and q) and of n's argument.
 

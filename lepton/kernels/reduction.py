@@ -10,7 +10,7 @@ import numpy as np
 
 from lepton.backend.devices import Array, xp
 from lepton.kernels.piecewise import BLOCK
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.selection import masked
 
 add_up: Callable[..., Any] = np.add.reduce
@@ -26,7 +26,7 @@ def widen(x: Array) -> Array:
     return x.astype("float32") if is_narrow(x.dtype) else x
 
 
-@kernel
+@fast_kernel("reduction", 1 << 15)
 def total(x: Array, axes: tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """Σ x over ``axes`` (None: all). Integers and bools add up in int64, float16 and bfloat16 in float32."""
     kind = x.dtype

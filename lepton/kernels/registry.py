@@ -27,6 +27,7 @@ from lepton.errors import ArgumentError, MissingExtraError
 F = TypeVar("F", bound=Callable[..., Any])
 
 COMPILED = "lepton.kernels.compiled"
+NEEDED = ("numba", "scipy_openblas32", "threadpoolctl")  # what the extra ``fast`` brings
 ENGINES = ("auto", "reference", "compiled")
 REFERENCE: dict[str, Callable[..., Any]] = {}
 _better: dict[str, list[Callable[..., Any] | None]] = {}  # compiled kernels: none yet, the kernel, or [None] for no
@@ -55,7 +56,7 @@ def can_compile() -> bool:
     wanted = engine()
     if wanted == "reference":
         return False
-    missing = [each for each in ("numba", "scipy_openblas32") if importlib.util.find_spec(each) is None]
+    missing = [each for each in NEEDED if importlib.util.find_spec(each) is None]
     if missing and wanted == "compiled":
         raise MissingExtraError(
             f"LEPTON_KERNELS=compiled in the environment, but {' and '.join(missing)} is not installed: "
@@ -122,6 +123,27 @@ def fast_kernel(module: str, smallest: int) -> Callable[[F], F]:
         return cast(F, dispatch)
 
     return enter
+
+
+def compiled_beside(module: str, name: str) -> Callable[[], Callable[..., Any] | None]:
+    """For a kernel on many arrays at once: a function that gives the compiled one, None while the reference is to run.
+
+    Args:
+        module, name: where in ``lepton.kernels.compiled`` it is.
+    """
+    better = _better.setdefault(name, [])
+
+    def find() -> Callable[..., Any] | None:
+        if not better:
+            better.append(compiled_kernel(module, name))
+        return better[0]
+
+    return find
+
+
+def is_overridden(array_type: type, name: str) -> bool:
+    """Whether arrays of this type have a kernel of that name of their own."""
+    return array_type in _overrides[name]
 
 
 def _enter(function: Callable[..., Any]) -> dict[type, Callable[..., Any]]:

@@ -19,11 +19,11 @@ import numpy as np
 from lepton.backend import _normal_quantile
 from lepton.backend.devices import xp
 from lepton.kernels.piecewise import blocked, doubled, horner, pieces, widened
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
 from lepton.kernels.selection import choose
 
 # Highest power first.
-_SMALL_64 = (
+ERF_NEAR_64 = (
     5.957176147748911e-11,
     -1.1372848856791674e-09,
     1.4659775274047436e-08,
@@ -63,7 +63,7 @@ _LARGE_64 = (
     -0.8833944531698836,
     1.0740069070883398,
 )
-_SMALL_32 = (
+ERF_NEAR_32 = (
     7.875875062685488e-05,
     -0.000801686428716587,
     0.005189087423433974,
@@ -122,14 +122,14 @@ def _scaled_erfc(a: Any, k: float, large: tuple[float, ...]) -> Any:
     return horner(large, 1 - inverse * (2 * k)) * inverse
 
 
-@kernel
+@fast_kernel("activation", 1 << 12)
 @blocked
 @widened
 def erf(x: Any) -> Any:
     """(2/√π) ∫₀ˣ e^−t² dt, within 2 ULP; ±1 at ±∞."""
     module = xp(x)
     single = x.dtype.itemsize == 4
-    small, large, k, far = (_SMALL_32, _LARGE_32, 2.0, 10.0) if single else (_SMALL_64, _LARGE_64, 3.0, 26.0)
+    small, large, k, far = (ERF_NEAR_32, _LARGE_32, 2.0, 10.0) if single else (ERF_NEAR_64, _LARGE_64, 3.0, 26.0)
     a = module.abs(x)
     near = module.minimum(a, _ERF_JOINT)
     outer = module.minimum(module.maximum(a, _ERF_JOINT), far)
@@ -156,7 +156,7 @@ def erfc(x: Any) -> Any:
     outer = module.minimum(module.maximum(a, _JOINT), 28.0)
     tail = _gauss(outer, 1.0) * _scaled_erfc(outer, 3.0, _LARGE_64)
     tail = choose(tail, 2 - tail, x > 0)
-    return choose(1 - x * horner(_SMALL_64, near * near), tail, a < _JOINT)
+    return choose(1 - x * horner(ERF_NEAR_64, near * near), tail, a < _JOINT)
 
 
 @kernel
@@ -169,7 +169,7 @@ def erfinv(x: Any) -> Any:
 
 
 def _erfcx_near(x: Any) -> Any:
-    return xp(x).exp(x * x) * (1 - x * horner(_SMALL_64, x * x))
+    return xp(x).exp(x * x) * (1 - x * horner(ERF_NEAR_64, x * x))
 
 
 def _erfcx_far(a: Any) -> Any:
@@ -217,7 +217,7 @@ def _tail(a: Any) -> Any:
 
 
 def _middle(x: Any) -> Any:
-    return 0.5 + x * (horner(_SMALL_64, x * x * 0.5) * (0.5 * _ROOT_HALF))
+    return 0.5 + x * (horner(ERF_NEAR_64, x * x * 0.5) * (0.5 * _ROOT_HALF))
 
 
 @kernel

@@ -17,6 +17,7 @@ from lepton.autograd.inplace import copy_
 from lepton.autograd.state import no_grad
 from lepton.autograd.tensor import Tensor
 from lepton.backend import random
+from lepton.backend.blas import lapack
 from lepton.errors import ArgumentError, ArgumentTypeError
 
 __all__ = [
@@ -289,7 +290,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: random.Generator | N
         return tensor
     rows, columns = shape[0], _array(tensor).size // shape[0]
     drawn = random.normal((rows, columns), dtype=np.float64, generator=generator)
-    q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
+    q, r = lapack(drawn).qr(drawn.T if rows < columns else drawn)
     q *= np.sign(np.diag(r))
     return _fill(tensor, ((q.T if rows < columns else q) * gain).reshape(shape))
 

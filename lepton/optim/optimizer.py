@@ -20,6 +20,7 @@ from lepton.backend import dtypes
 from lepton.backend.devices import xp
 from lepton.backend.floats import restore, silence
 from lepton.errors import ArgumentError, ArgumentTypeError, HookError, OptimizerError
+from lepton.kernels.optimizer import step_each
 from lepton.optim.differentiable import Recorded, update_recorded
 
 StateDict = dict[str, Any]
@@ -82,6 +83,7 @@ class Optimizer:
         ArgumentTypeError: not tensors.
     """
 
+    _rule: Callable[..., None]  # how the group is stepped that is gone through, with what in ``_rows``, ``_settings``
     _scalars: ClassVar[tuple[str, ...]] = ("step",)  # state that keeps its own number type when it is loaded
 
     def __init_subclass__(cls) -> None:
@@ -115,6 +117,8 @@ class Optimizer:
         self._load_post_hooks: Hooks = {}
         self._stepping = self._step_called = False
         self._watched_step: Callable[..., Any] | None = None
+        self._rows: list[Any] = []
+        self._settings: list[Any] = []
 
     def _watch_steps(self) -> None:
         """Begin to note whether ``step`` is called: schedules are to be stepped after their optimizer."""
@@ -219,8 +223,12 @@ class Optimizer:
         token = silence()
         try:
             for group in self.param_groups:
+                self._rows, self._settings = [], []
                 self._step_group(group)
+                if self._rows:
+                    step_each(self._rule, self._rows, self._settings)
         finally:
+            self._rows, self._settings = [], []
             restore(token)
         return loss
 
@@ -249,9 +257,10 @@ class Optimizer:
         group: dict[str, Any],
         *settings: Any,
     ) -> None:
-        """Run a rule on a parameter, its gradient and those parts of its state; on the graph if differentiable.
+        """Let a rule run on a parameter, its gradient and those parts of its state, None for one that is not there.
 
-        The rule gets None for a part that the state does not have.
+        It runs when the whole group has been gone through, on all of its parameters at once; only where the step is
+        differentiable at once, on the graph.
         """
         if group.get("differentiable"):
             with enable_grad():
@@ -261,9 +270,9 @@ class Optimizer:
         for name in buffers:
             held = state.get(name)
             arrays.append(None if held is None else held._data)
-        if not arrays[0].ndim:
-            arrays = as_rows(*arrays)
-        rule(*arrays, *settings)
+        self._rule = rule
+        self._rows.append(arrays)
+        self._settings.append(settings)
         parameter._cell[0] += 1  # type: ignore[index]
 
     # ------------------------------------------------------------------ hooks
@@ -418,11 +427,6 @@ def _copied(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, Tensor) else copy.deepcopy(value)
 
 
-def as_rows(*arrays: Any) -> list[Any]:
-    """0-d arrays as views with one dimension: arithmetic on 0-d arrays gives scalars, which cannot be written into."""
-    return [None if each is None else each[None] for each in arrays]
-
-
 def zeros_like(parameter: Tensor) -> Tensor:
     """What an average begins with: zeros of the parameter's shape, type, device and memory layout."""
     return Tensor(xp(parameter._data).zeros_like(parameter._data))
@@ -437,8 +441,9 @@ def scalar(value: float) -> Tensor:
 def next_step(state: dict[str, Any]) -> int:
     """Count one step, and say which it is, from 1."""
     count = state["step"]._data
-    count += 1
-    return int(count)
+    step = int(count.item()) + 1
+    count.fill(step)
+    return step
 
 
 def number(value: Any, group: dict[str, Any]) -> Any:

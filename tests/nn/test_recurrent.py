@@ -172,11 +172,11 @@ def test_huge_numbers_overflow_nowhere(kind: str) -> None:
         h, c, w = np.zeros((1, 3), "f"), np.zeros((1, 3), "f"), layer.weight_hh_l0.detach().numpy()
         flat = np.ascontiguousarray(w.T)
         if kind == "RNN":
-            recurrence.elman_scan(z, flat, h, steps, False)
+            recurrence.elman_scan(z, flat, np.zeros(3, "f"), h, steps, False)
         elif kind == "LSTM":
-            recurrence.lstm_scan(z, flat, None, h, c, steps)
+            recurrence.lstm_scan(z, flat, np.zeros(12, "f"), None, h, c, steps)
         else:
-            recurrence.gru_scan(z, flat, np.zeros(3, "f"), h, steps)
+            recurrence.gru_scan(z, flat, np.zeros(9, "f"), np.zeros(3, "f"), h, steps)
         assert np.isfinite(h).all() and np.isfinite(c).all()
     out, _ = layer(x)
     assert out.isfinite().all() and out.abs().max().item() <= 1

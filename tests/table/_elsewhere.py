@@ -50,6 +50,9 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "backend/test_random_generator.py": (
         "Generator", "default_generator",
     ),
+    "backend/test_threads.py": (
+        "get_num_threads", "set_num_threads",
+    ),
     "data/test_dataset.py": (
         "data.ChainDataset", "data.ConcatDataset", "data.Dataset", "data.StackDataset", "data.Subset",
         "data.TensorDataset", "utils.data.ChainDataset", "utils.data.ConcatDataset", "utils.data.Dataset",

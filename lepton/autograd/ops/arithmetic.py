@@ -13,6 +13,7 @@ from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.backend.devices import is_array, xp
 from lepton.errors import DTypeError, UnsupportedDTypeError
+from lepton.kernels import arithmetic as kernels
 
 __all__ = [
     "abs", "absolute", "add", "addcdiv", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive",
@@ -28,7 +29,7 @@ class Add(Elementwise):
     __slots__ = ()
 
     def forward(self, x: Any, y: Any) -> Any:
-        return x + y
+        return kernels.add(x, y)
 
     def backward(self, g: Any) -> Any:
         return (g if self.needs[0] else None, g if self.needs[1] else None)
@@ -69,7 +70,7 @@ class Sub(Elementwise):
     __slots__ = ()
 
     def forward(self, x: Any, y: Any) -> Any:
-        return x - y
+        return kernels.subtract(x, y)
 
     def backward(self, g: Any) -> Any:
         return (g if self.needs[0] else None, -g if self.needs[1] else None)
@@ -204,7 +205,7 @@ class Mul(Elementwise):
     saves = {"x": "y", "y": "x"}
 
     def forward(self, x: Any, y: Any) -> Any:
-        return x * y
+        return kernels.multiply(x, y)
 
     def backward(self, g: Any, x: Any, y: Any) -> Any:
         return (g * y if self.needs[0] else None, g * x if self.needs[1] else None)

@@ -14,6 +14,7 @@ from lepton.autograd.ops.indexing import Index
 from lepton.autograd.ops.joining import Cat
 from lepton.autograd.ops.solving import Inverse
 from lepton.autograd.tensor import Tensor
+from lepton.backend.blas import lapack
 from lepton.backend.devices import to_numpy, xp
 
 __all__ = ["det", "logdet", "slogdet"]
@@ -26,7 +27,7 @@ class Det(Op):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        return xp(x).linalg.det(x)
+        return lapack(x).det(x)
 
     def backward(self, g: Any, x: Any) -> Any:
         return g[..., None, None] * cofactors(x)
@@ -40,8 +41,8 @@ def cofactors(x: Any) -> Any:
     if isinstance(x, Tensor):
         return _cofactors_on_graph(x)
     module, known = xp(x), _finite(x)
-    u, s, vh = module.linalg.svd(module.where(known, x, 0))
-    sign = module.linalg.det(u) * module.linalg.det(vh)
+    u, s, vh = lapack(x).svd(module.where(known, x, 0))
+    sign = lapack(u).det(u) * lapack(u).det(vh)
     return module.where(known, (u * (sign[..., None] * _products_of_others(s))[..., None, :]) @ vh, math.nan)
 
 
@@ -65,7 +66,7 @@ def _cofactors_on_graph(x: Tensor) -> Tensor:
     module = xp(data)
     if not data.size:
         return x * 1
-    u, s, vh = module.linalg.svd(module.where(_finite(data), data, 0).reshape(-1, n, n))
+    u, s, vh = lapack(data).svd(module.where(_finite(data), data, 0).reshape(-1, n, n))
     limit = module.finfo(s.dtype).eps ** 0.5
     nullity = (s <= s[:, :1] * limit).sum(axis=1)
     flat, places, parts = x.reshape(-1, n, n), [], []
@@ -85,8 +86,7 @@ def _cofactors_of_rank(x: Tensor, u: Any, vh: Any, rank: int) -> Tensor:
     """
     if rank == x._data.shape[-1]:
         return Det()(x)[:, None, None] * mT(Inverse()(x))
-    module = xp(u)
-    sign = Tensor((module.linalg.det(u) * module.linalg.det(vh))[:, None, None])
+    sign = Tensor((lapack(u).det(u) * lapack(u).det(vh))[:, None, None])
     left, right = Tensor(u), Tensor(vh)
     turned = mT(left) @ x @ mT(right)
     p, q = turned[:, :rank, :rank], turned[:, :rank, rank:]
@@ -121,7 +121,7 @@ class Slogdet(Op):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        sign, logarithm = xp(x).linalg.slogdet(x)
+        sign, logarithm = lapack(x).slogdet(x)
         return xp(x).where(logarithm == logarithm, sign, 0), logarithm
 
     def backward(self, g: Any, x: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton.autograd.op import Op
-from lepton.kernels.selection import masked
+from lepton.kernels import dropout as kernels
 
 __all__: list[str] = []
 
@@ -20,7 +20,7 @@ class Dropout(Op):
         self.mask, self.scale = mask, scale
 
     def forward(self, x: Any) -> Any:
-        return masked(x * self.scale, self.mask)
+        return kernels.dropout(x, self.mask, self.scale)
 
     def backward(self, g: Any, mask: Any) -> Any:
         return Dropout.on(g, mask=mask, scale=self.scale)

@@ -21,6 +21,7 @@ from lepton.autograd.ops.joining import Cat
 from lepton.autograd.ops.rearranging import EmbedDiagonal, Tril, Triu
 from lepton.autograd.ops.triangles import PermuteRows, SolveTriangular
 from lepton.autograd.tensor import Tensor
+from lepton.backend.blas import lapack
 from lepton.backend.devices import xp
 from lepton.errors import GradError, ValueRangeError
 from lepton.kernels import linalg as kernels
@@ -121,8 +122,8 @@ class Qr(Op):
     def forward(self, x: Any) -> Any:
         module = xp(x)
         if self.mode == "r":
-            return module.zeros((0,), x.dtype), module.linalg.qr(x, mode="r")
-        q, r = module.linalg.qr(x, mode=self.mode)
+            return module.zeros((0,), x.dtype), lapack(x).qr(x, mode="r")
+        q, r = lapack(x).qr(x, mode=self.mode)
         return q, r
 
     def backward(self, g: Any, q: Any, r: Any) -> Any:
@@ -306,7 +307,7 @@ class Eigh(Op):
         self.uplo = uplo
 
     def forward(self, x: Any) -> Any:
-        values, vectors = converging("linalg.eigh", x, lambda: xp(x).linalg.eigh(x, UPLO=self.uplo))
+        values, vectors = converging("linalg.eigh", x, lambda: lapack(x).eigh(x, UPLO=self.uplo))
         return values, vectors
 
     def backward(self, g: Any, values: Any, vectors: Any) -> Any:
@@ -332,7 +333,7 @@ class Eigvalsh(Op):
         self.uplo = uplo
 
     def forward(self, x: Any) -> Any:
-        return converging("linalg.eigh", x, lambda: xp(x).linalg.eigvalsh(x, UPLO=self.uplo))
+        return converging("linalg.eigh", x, lambda: lapack(x).eigvalsh(x, UPLO=self.uplo))
 
     def backward(self, g: Any, x: Any) -> Any:
         _, vectors = Eigh.on(x, uplo=self.uplo)
@@ -409,7 +410,7 @@ class Svd(Op):
 
     def forward(self, x: Any) -> Any:
         full = self.full_matrices
-        u, s, vh = converging("linalg.svd", x, lambda: xp(x).linalg.svd(x, full_matrices=full))
+        u, s, vh = converging("linalg.svd", x, lambda: lapack(x).svd(x, full_matrices=full))
         return u, s, vh
 
     def backward(self, g: Any, u: Any, s: Any, vh: Any) -> Any:
@@ -451,7 +452,7 @@ class Svdvals(Op):
     saves = ("x",)
 
     def forward(self, x: Any) -> Any:
-        return converging("linalg.svd", x, lambda: xp(x).linalg.svd(x, compute_uv=False))
+        return converging("linalg.svd", x, lambda: lapack(x).svd(x, compute_uv=False))
 
     def backward(self, g: Any, x: Any) -> Any:
         u, _, vh = Svd.on(x, full_matrices=False)

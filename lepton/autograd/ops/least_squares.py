@@ -14,6 +14,7 @@ from lepton.autograd.ops.matrix import matmul
 from lepton.autograd.ops.reduction import Sum
 from lepton.autograd.ops.shape import expand, reshape
 from lepton.autograd.tensor import Tensor
+from lepton.backend.blas import lapack
 from lepton.backend.devices import xp
 from lepton.errors import ArgumentTypeError, DTypeError, ShapeError, ValueRangeError
 
@@ -65,10 +66,10 @@ class Pinv(Op):
     def forward(self, x: Any) -> Any:
         module = xp(x)
         if self.hermitian:
-            values, v = converging("linalg.eigh", x, lambda: module.linalg.eigh(x))
+            values, v = converging("linalg.eigh", x, lambda: lapack(x).eigh(x))
             ut, sizes = mT(v), abs(values)
         else:
-            u, values, vh = converging("linalg.svd", x, lambda: module.linalg.svd(x, full_matrices=False))
+            u, values, vh = converging("linalg.svd", x, lambda: lapack(x).svd(x, full_matrices=False))
             ut, v, sizes = mT(u), mT(vh), values
         kept = self.tolerance.keeps(sizes) | (sizes != sizes)  # nan stays
         inverse = module.where(kept, 1 / module.where(kept, values, 1), 0)

@@ -15,7 +15,7 @@ from lepton.autograd.scalars import fit_number
 from lepton.autograd.tensor import Tensor
 from lepton.backend import dtypes
 from lepton.errors import DTypeError, IndexRangeError, ShapeError, UnsupportedDTypeError
-from lepton.kernels.matrix import matrix_product
+from lepton.kernels.matrix import affine, column_sums, matrix_product
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "dot", "ger", "inner", "matmul", "mm",
@@ -86,6 +86,31 @@ class Dot(Op):
         return (g * y if self.needs[0] else None, g * x if self.needs[1] else None)
 
 
+def _order_in_memory(x: Any) -> tuple[int, ...] | None:
+    """The dimensions of three or more in the order in which the array is contiguous; None for the usual one.
+
+    A sequence that has been transposed keeps its order in memory through linear maps, without a copy.
+    """
+    if isinstance(x, Tensor) or getattr(x, "strides", None) is None or x.flags.c_contiguous:
+        return None
+    order = (*sorted(range(x.ndim - 1), key=lambda axis: -x.strides[axis]), x.ndim - 1)
+    return order if x.transpose(order).flags.c_contiguous else None
+
+
+def _as_rows(x: Any, order: tuple[int, ...] | None) -> Any:
+    """The last dimension as rows, the others in this order."""
+    if order is not None:
+        x = x.transpose(order)
+    return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _from_rows(rows: Any, order: tuple[int, ...] | None, shape: tuple[int, ...]) -> Any:
+    """What :func:`_as_rows` took apart, in its own shape."""
+    if order is None:
+        return rows.reshape(shape)
+    return rows.reshape([shape[axis] for axis in order]).transpose([order.index(axis) for axis in range(len(order))])
+
+
 class Linear(Op):
     """z = x·Wᵀ + b over the last dimension          ∂L/∂x = g·W,  ∂L/∂W = gᵀ·x,  ∂L/∂b = Σ g"""
 
@@ -95,28 +120,26 @@ class Linear(Op):
     def forward(self, x: Any, weight: Any, bias: Any = None) -> Any:
         shape = self.source = x.shape
         if len(shape) == 2:
-            out = matrix_product(x, weight.T)
-        else:
-            rows = x.reshape((math.prod(shape[:-1]), shape[-1]))
-            out = matrix_product(rows, weight.T).reshape((*shape[:-1], weight.shape[0]))
-        if bias is not None:
-            out += bias
-        return out
+            return matrix_product(x, weight.T) if bias is None else affine(x, weight, bias)
+        order = _order_in_memory(x)
+        rows = _as_rows(x, order)
+        out = matrix_product(rows, weight.T) if bias is None else affine(rows, weight, bias)
+        return _from_rows(out, order, (*shape[:-1], weight.shape[0]))
 
     def backward(self, g: Any, x: Any, weight: Any) -> Any:
         gx = gw = gb = None
         needs, shape = self.needs, self.source
+        order = None
         if len(shape) != 2:
-            rows = math.prod(shape[:-1])
-            g = g.reshape((rows, g.shape[-1]))
-            x = None if x is None else x.reshape((rows, shape[-1]))
+            order = _order_in_memory(g)
+            g, x = _as_rows(g, order), None if x is None else _as_rows(x, order)
         if needs[0]:
             gx = Mm.on(g, weight)
-            gx = gx if len(shape) == 2 else gx.reshape(shape)
+            gx = gx if len(shape) == 2 else _from_rows(gx, order, shape)
         if needs[1]:
             gw = Mm.on(g.T, x)
         if len(needs) > 2 and needs[2]:
-            gb = Sum.on(g, axes=(0,), keepdim=False)
+            gb = Sum.on(g, axes=(0,), keepdim=False) if isinstance(g, Tensor) else column_sums(g)
         return gx, gw, gb
 
     def explain(self, error: Exception, inputs: tuple[Any, ...]) -> Exception | None:

@@ -143,14 +143,8 @@ class FixedNormalization(Op):
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         self.kinds = kinds_of(x, weight, bias)
-        mean, scale, wide = self.beside(x, self.mean), self.beside(x, self.rstd), widen(x)
-        if weight is not None:
-            scale = scale * self.beside(x, weight)
-        out = wide - mean
-        out *= scale
-        if bias is not None:
-            out += self.beside(x, bias)
-        return out.astype(x.dtype, copy=False)
+        scale = self.rstd if weight is None else self.rstd * weight
+        return kernels.scale_channels(widen(x), self.mean, scale, bias).astype(x.dtype, copy=False)
 
     def backward(self, g: Any, x: Any, weight: Any) -> Any:
         rstd, others = self.beside(g, self.rstd), (0, *range(2, g.ndim))

@@ -56,10 +56,9 @@ def _product(a: Any, b: Any, beta: Any, out: Any) -> Any:
     def compute(a: Any, b: Any, beta: Any, out: Any) -> None:
         m, n = out.shape
         k = a.shape[1]
-        a_plain, b_plain = (
-            a.strides[1] == size and (a.strides[0] >= k * size or m == 1),
-            b.strides[1] == size and (b.strides[0] >= n * size or k == 1),
-        )
+        # the step along a dimension of length 1 says nothing
+        a_plain = (a.strides[1] == size or k == 1) and (a.strides[0] >= k * size or m == 1)
+        b_plain = (b.strides[1] == size or n == 1) and (b.strides[0] >= n * size or k == 1)
         lda = max(a.strides[0] // size, k) if a_plain else max(a.strides[1] // size, m)
         ldb = max(b.strides[0] // size, n) if b_plain else max(b.strides[1] // size, k)
         gemm(

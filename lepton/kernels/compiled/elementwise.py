@@ -1,4 +1,4 @@
-"""Elementwise loops."""
+"""Elementwise loops over arrays of one shape and type."""
 
 from __future__ import annotations
 
@@ -34,4 +34,56 @@ def relu(x: Any) -> Any:
         return NotImplemented
     out = np.empty_like(x)
     _relu(rows[0], out.reshape(-1))
+    return out
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _add(x: Any, y: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = x[i] + y[i]
+
+
+def add(x: Any, y: Any) -> Any:
+    """x + y."""
+    return _made(_add, x, y)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _subtract(x: Any, y: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = x[i] - y[i]
+
+
+def subtract(x: Any, y: Any) -> Any:
+    """x − y."""
+    return _made(_subtract, x, y)
+
+
+@parallel("void(X[::1], X[::1], X[::1])")
+def _multiply(x: Any, y: Any, out: Any) -> None:
+    for i in prange(x.size):
+        out[i] = x[i] * y[i]
+
+
+def multiply(x: Any, y: Any) -> Any:
+    """x·y."""
+    return _made(_multiply, x, y)
+
+
+def accumulate(x: Any, y: Any) -> Any:
+    """x ← x + y in place; returns x."""
+    rows = flat(x, y) if isinstance(y, np.ndarray) else None
+    if rows is None:
+        return NotImplemented
+    _add(rows[0], rows[1], rows[0])
+    return x
+
+
+def _made(loop: Any, x: Any, y: Any) -> Any:
+    """A new array, filled by a loop over two others."""
+    rows = flat(x, y) if isinstance(y, np.ndarray) else None
+    if rows is None:
+        return NotImplemented
+    out = np.empty_like(x)
+    loop(*rows, out.reshape(-1))
     return out

@@ -2,7 +2,7 @@
 
 Numba compiles each function in seconds, and keeps the machine code on disk; processes that come later load it in
 milliseconds. The files lie beside the source, or under ``LEPTON_CACHE_DIR``, or where the source cannot be written to
-in the user's cache; in a directory named by a digest of all sources here, so that none of them outlives its source.
+in the user's cache; for each module in a directory named by a digest of the sources, so that nothing outlives them.
 
 The pool is that of OpenMP where it can be loaded, else Numba's own, which costs 50 µs more per loop. OpenMP's threads
 do not survive a fork: a child runs the reference.
@@ -22,11 +22,19 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import event
 
 from lepton._version import __version__
 from lepton.backend import threads
+from lepton.backend.blas import one_pool
+from lepton.errors import ArgumentError
 from lepton.kernels.registry import use_reference
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,28 +47,43 @@ _loops: list[_Loop] = []
 
 
 @functools.cache
-def cache_directory() -> str:
-    """Where the machine code is kept."""
-    sources = sorted(HERE.glob("*.py"))
-    digest = hashlib.sha256(f"{__version__} {numba.__version__} {sys.version}".encode())
-    for each in sources:
-        digest.update(each.read_bytes())
+def cache_base() -> Path:
+    """The directory under which all machine code is kept."""
     given = os.environ.get("LEPTON_CACHE_DIR")
     base = Path(given) if given else HERE / "__pycache__" / "machine_code"
     try:
         base.mkdir(parents=True, exist_ok=True)
-        writable = os.access(base, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
-    return str(base / digest.hexdigest()[:16])
+        if os.access(base, os.W_OK):
+            return base
+    except OSError as error:
+        if given:
+            raise ArgumentError(f"LEPTON_CACHE_DIR={given!r} in the environment: {error}") from error
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lepton"
+
+
+@functools.cache
+def cache_directory(module: str) -> str:
+    """Where the machine code of one module's loops is kept: named by a digest of all sources that went into it."""
+    digest = hashlib.sha256(f"{__version__} {numba.__version__} {sys.version}".encode())
+    for each in sorted(_sources(module, set())):
+        digest.update(Path(str(sys.modules[each].__file__)).read_bytes())
+    return str(cache_base() / f"{module.rpartition('.')[2]}-{digest.hexdigest()[:16]}")
+
+
+def _sources(module: str, found: set[str]) -> set[str]:
+    """The module, and those of this package whose functions it uses, directly or not."""
+    found.add(module)
+    for value in vars(sys.modules[module]).values():
+        origin = getattr(value, "__module__", None)
+        if isinstance(origin, str) and origin.startswith(__package__) and origin not in found:
+            _sources(origin, found)
+    return found
 
 
 class _Announcer(event.Listener):  # type: ignore[misc]
     """Says once that something is compiled, which takes seconds; what comes from the cache is not announced."""
 
-    said = False
+    said = False  # by this process
 
     def on_start(self, event: Any) -> None:
         if not _Announcer.said:
@@ -73,12 +96,33 @@ class _Announcer(event.Listener):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def _kept_in(directory: str) -> Iterator[None]:
-    """Let Numba keep what is compiled here in this directory, and the user's own functions where they belong."""
+    """Let Numba keep what is compiled here in this directory, and the user's own functions where they belong.
+
+    Of several processes that want the same, as the ranks of a host do at their start, the first compiles, and the
+    others wait and load it.
+    """
+    Path(directory).mkdir(parents=True, exist_ok=True)
     before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, directory
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+    with open(Path(directory) / "lock", "w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before
+
+
+class _Seen:
+    """The memory of an array as a new one sees it."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        self.__array_interface__ = array.__array_interface__ | {"data": (array.ctypes.data, False)}
+
+
+def _as_if_writable(value: Any) -> Any:
+    """A read-only array, such as a broadcast one, as of the type that loops are compiled for (they only read it)."""
+    return value if getattr(getattr(value, "flags", None), "writeable", True) else np.asarray(_Seen(value))
 
 
 class _Loop:
@@ -88,6 +132,7 @@ class _Loop:
         self._function, self._signatures, self._options = function, signatures, options
         self._ready: Callable[..., Any] | None = None
         self._threads = threading.local()
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         functools.update_wrapper(self, function)
         _loops.append(self)
 
@@ -96,13 +141,20 @@ class _Loop:
         with _compiling:
             if self._ready is None:
                 prepare()
-                with _kept_in(cache_directory()), event.install_listener("numba:compile", _Announcer()):
-                    made = numba.njit(cache=True, nogil=True, error_model="numpy", **self._options)(self._function)
-                    for each in self._signatures:
-                        made.compile(each)
-                    made.disable_compile()
-                self._ready = _in_turn(made) if self._options.get("parallel") else made
+                self._ready = self._compiled()
         return self._ready
+
+    def _compiled(self) -> Callable[..., Any]:
+        module = sys.modules[self._function.__module__]
+        on_disk = hasattr(module, "__file__")  # what is typed at a prompt or in a notebook has none
+        kept = _kept_in(cache_directory(module.__name__)) if on_disk else contextlib.nullcontext()
+        with kept, event.install_listener("numba:compile", _Announcer()):
+            options = {"cache": on_disk, "nogil": True, "error_model": "numpy", **self._options}
+            made = numba.njit(**options)(self._function)
+            for each in self._signatures:
+                made.compile(each)
+            made.disable_compile()
+        return _in_turn(made) if self._options.get("parallel") else made
 
     def __call__(self, *arguments: Any) -> Any:
         ready = self._ready or self.compile()
@@ -110,7 +162,12 @@ class _Loop:
         if getattr(self._threads, "number", None) != wanted:
             numba.set_num_threads(min(wanted, numba.config.NUMBA_NUM_THREADS))
             self._threads.number = wanted
-        return ready(*arguments)
+        try:
+            return ready(*arguments)
+        except TypeError:  # before anything ran: no signature fits
+            if all(each.flags.writeable for each in arguments if isinstance(each, np.ndarray)):
+                raise
+            return ready(*[_as_if_writable(each) for each in arguments])
 
 
 def _in_turn(loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,11 +191,12 @@ def prepare() -> None:
     if "NUMBA_THREADING_LAYER" not in os.environ:
         numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
     importlib.import_module("lepton.kernels.compiled.blas").load()
+    one_pool()
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=use_reference)
 
 
-def parallel(*signatures: str, **options: Any) -> Callable[[F], F]:
+def parallel(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function with ``numba.prange`` loops be compiled for these argument types and run by the pool.
 
     Args:
@@ -148,16 +206,18 @@ def parallel(*signatures: str, **options: Any) -> Callable[[F], F]:
     return _entered(signatures, {"parallel": True, **options})
 
 
-def serial(*signatures: str, **options: Any) -> Callable[[F], F]:
+def serial(*signatures: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a function be compiled for these argument types and run by the calling thread."""
     return _entered(signatures, options)
 
 
-def _entered(signatures: tuple[str, ...], options: dict[str, Any]) -> Callable[[F], F]:
+def _entered(
+    signatures: tuple[str, ...], options: dict[str, Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     every = [each.replace("X", kind) for each in signatures for kind in (("f4", "f8") if "X" in each else ("",))]
 
-    def enter(function: F) -> F:
-        return cast(F, _Loop(function, tuple(every), options))
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        return _Loop(function, tuple(every), options)
 
     return enter
 
@@ -169,6 +229,11 @@ def inner(**options: Any) -> Callable[[F], F]:
         return cast(F, numba.njit(nogil=True, error_model="numpy", **options)(function))
 
     return enter
+
+
+def announced() -> None:
+    """Keep quiet about what is compiled from now on."""
+    _Announcer.said = True
 
 
 def all_loops() -> list[_Loop]:

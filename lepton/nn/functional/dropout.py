@@ -11,8 +11,8 @@ from lepton.autograd.ops.arguments import check_tensor
 from lepton.autograd.ops.dropout import Dropout
 from lepton.autograd.tensor import Tensor
 from lepton.backend import random
-from lepton.backend.devices import device_of, move
 from lepton.errors import ArgumentError, ShapeError
+from lepton.kernels.dropout import keep_mask
 
 __all__ = [
     "alpha_dropout",
@@ -33,7 +33,8 @@ def _check_probability(p: float) -> None:
 
 def _mask(input: Tensor, p: float, shape: tuple[int, ...]) -> object:
     """True with probability 1 − p, drawn from the default generator; the same on every device."""
-    return move(random.dropout_mask(shape, 1.0 - p), device_of(input._data))
+    draw = random.current_generator().piece((math.prod(shape) + 1) // 2)
+    return keep_mask(input._data, shape, 1.0 - p, draw)
 
 
 def _dropped(input: Tensor, p: float, inplace: bool, shape: tuple[int, ...]) -> Tensor:

@@ -6,7 +6,7 @@ from lepton.autograd.ops.creation import eye
 from lepton.autograd.ops.factorization import qr
 from lepton.autograd.ops.solving import solve
 from lepton.autograd.tensor import Tensor
-from lepton.backend.devices import xp
+from lepton.backend.blas import lapack
 
 __all__ = ["cayley", "householder_product", "orthogonalized", "reflectors"]
 
@@ -31,7 +31,7 @@ def householder_product(v: Tensor, tau: Tensor) -> Tensor:
 
 def reflectors(q: Tensor) -> tuple[Tensor, Tensor]:
     """LAPACK's form of Q·R: the vectors of Householder's reflections below the diagonal, R above; and their τ."""
-    h, tau = xp(q._data).linalg.qr(q._data, mode="raw")
+    h, tau = lapack(q._data).qr(q._data, mode="raw")
     return Tensor(h.swapaxes(-1, -2).copy()), Tensor(tau)
 
 

@@ -8,7 +8,7 @@ from lepton.autograd.ops.matrix import dot, mv
 from lepton.autograd.ops.random import randn
 from lepton.autograd.state import STATE, no_grad
 from lepton.autograd.tensor import Tensor
-from lepton.backend.devices import xp
+from lepton.backend.blas import lapack
 from lepton.errors import ArgumentError, HookError
 from lepton.nn.functional.normalization import normalize
 from lepton.nn.layers.convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -122,7 +122,7 @@ class SpectralNorm:
             weight, u = state_dict[f"{key}_orig"], state_dict[f"{key}_u"]
             sigma = (weight / state_dict.pop(key)).mean()
             matrix = as_matrix(weight, self.dim)
-            v = Tensor(xp(matrix._data).linalg.pinv(matrix._data) @ u._data)
+            v = Tensor(lapack(matrix._data).pinv(matrix._data) @ u._data)
             state_dict[f"{key}_v"] = v * (sigma / dot(u, mv(matrix, v)))
 
 

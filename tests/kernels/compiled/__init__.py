@@ -1,0 +1,1 @@
+"""Compiled kernels against their references."""
