@@ -59,7 +59,7 @@ def convolution(x: Any, weight: Any, bias: Any, windows: Windows) -> Any:
 
 
 def convolution_input_gradient(g: Any, weight: Any, bias: Any, windows: Windows) -> Any:
-    """∂x[n, c, q] = b[c] + Σ g[n, o, p] · weight[o, c, k] over o and the p, k with p·stride + k·dilation − before = q."""
+    """∂x[n, c, q] = b[c] + Σ g[n, o, p]·weight[o, c, k] over o and the p, k with p·stride + k·dilation − before = q."""
     if not _takes(windows, g, weight) or not (bias is None or bias.dtype is g.dtype):
         return NotImplemented
     g, weight, bias = [None if each is None else np.ascontiguousarray(each) for each in (g, weight, bias)]

@@ -255,9 +255,11 @@ def _correlate_across(
 
 
 @lru_cache(maxsize=256)
-def plan_of(windows: Windows, forward: bool, itemsize: int) -> Along | Across:
-    """How a convolution or its input's gradient is computed."""
+def plan_of(windows: Windows, forward: bool, itemsize: int) -> Along | Across | None:
+    """How a convolution or its input's gradient is computed; None where no element is in a window."""
     sums = forward_sums(windows) if forward else backward_sums(windows)
+    if sums is None:
+        return None
     along = Along(sums, itemsize)
     if sums.groups > 1:
         return along
@@ -265,8 +267,10 @@ def plan_of(windows: Windows, forward: bool, itemsize: int) -> Along | Across:
     return across if across.cost(itemsize) < along.cost(itemsize) else along
 
 
-def correlate(plan: Along | Across, x: Any, weight: Any, bias: Any, shape: Ints) -> Any:
-    """The sums that ``plan`` describes; all arrays are contiguous."""
+def correlate(plan: Along | Across | None, x: Any, weight: Any, bias: Any, shape: Ints) -> Any:
+    """The sums that ``plan`` describes; all arrays are contiguous. Where it is None this is left to the reference."""
+    if plan is None:
+        return NotImplemented
     kind, sums, plane = x.dtype, plan.sums, prod(shape[2:])
     out, store = np.empty(shape, kind), np.empty(x.shape[1] * plan.pitch, kind)
     none = np.empty(0, kind) if bias is None else bias

@@ -160,14 +160,18 @@ def forward_sums(windows: Windows) -> Sums:
     lengths, stride, places, counts = spatial(windows)
     outputs, per_group, groups, taps = *windows.weight_shape[:2], windows.groups, len(places)
     part = (counts, (0,) * len(counts), list(range(taps)), list(range(taps)))
+    images, channels, *_ = windows.x_shape
     return Sums(
-        *windows.x_shape[:2], groups, Layout(lengths, counts, stride, places), counts, (1,) * len(counts), [part],
+        images, channels, groups, Layout(lengths, counts, stride, places), counts, (1,) * len(counts), [part],
         np.arange(outputs).reshape(groups, -1) * (per_group * taps), np.arange(per_group) * taps, taps,
     )  # fmt: skip
 
 
-def backward_sums(windows: Windows) -> Sums:
-    """The gradient of a convolution's input: sums over g, where a position has the places of its remainder."""
+def backward_sums(windows: Windows) -> Sums | None:
+    """The gradient of a convolution's input: sums over g, where a position has the places of its remainder.
+
+    None if no element is in a window.
+    """
     lengths, stride, places, counts = spatial(windows)
     outputs, per_group, groups, taps = *windows.weight_shape[:2], windows.groups, len(places)
     offsets: dict[Ints, int] = {}
@@ -182,6 +186,8 @@ def backward_sums(windows: Windows) -> Sums:
         if taken:
             reached = tuple([-(-(n - b) // s) for n, b, s in zip(lengths, begin, stride, strict=True)])
             parts.append((reached, begin, taken, numbers))
+    if not parts:
+        return None
     most = tuple([-(-n // s) for n, s in zip(lengths, stride, strict=True)])
     rows = np.arange(groups)[:, None] * (outputs // groups * per_group * taps) + np.arange(per_group) * taps
     return Sums(

@@ -110,7 +110,9 @@ class _Writer:
 
     def fma(self, x: Any, y: Any, z: Any) -> Any:
         name = f"llvm.fma.v{self.lanes}f{self.bits}"
-        function = cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(self.kind, [self.kind] * 3), name)
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(self.kind, [self.kind] * 3), name
+        )
         return self.builder.call(function, [x, y, z])
 
     def totals(self, vectors: Sequence[Any]) -> list[Any]:
@@ -448,9 +450,7 @@ def sandwich_tiles(matrix: Sequence[Sequence[float]]) -> Any:
                 column = builder.add(left, builder.mul(index, ir.Constant(I64, 2 * lanes)))
                 columns = [write.plus(column, 2 * pair + half * lanes) for pair in range(size // 2) for half in (0, 1)]
                 inside = [
-                    builder.and_(
-                        write.mask(each, width), builder.not_(write.mask(each, ir.Constant(I64, 0)))
-                    )
+                    builder.and_(write.mask(each, width), builder.not_(write.mask(each, ir.Constant(I64, 0))))
                     for each in columns
                 ]
                 held = []

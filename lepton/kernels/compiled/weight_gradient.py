@@ -19,7 +19,14 @@ from lepton.kernels.compiled.direct import lay_images, multiply, width_for
 from lepton.kernels.compiled.layout import UNITS, Layout, lay_out, odd_lines, spatial
 from lepton.kernels.compiled.loops import parallel
 from lepton.kernels.compiled.vectors import (
-    BYTES, LEFT, RIGHT, ROWS, add_apart, clear, inner_block, move_apart,
+    BYTES,
+    LEFT,
+    RIGHT,
+    ROWS,
+    add_apart,
+    clear,
+    inner_block,
+    move_apart,
 )  # fmt: skip
 from lepton.kernels.convolution import Windows
 from lepton.kernels.windows import Ints
@@ -111,8 +118,8 @@ def _differentiate(
                 first, count, at = blocks[block, 0], blocks[block, 1], blocks[block, 2] * per_group * pitch
                 for right in range(0, terms, RIGHT):
                     inner_block(
-                        given, lefts, block * LEFT, start * lanes, store, rights, right, at + start * lanes, end - start,
-                        few,
+                        given, lefts, block * LEFT, start * lanes, store, rights, right, at + start * lanes,
+                        end - start, few,
                     )  # fmt: skip
                     for i in range(count):
                         for j in range(min(RIGHT, terms - right)):

@@ -26,8 +26,18 @@ from lepton.kernels.compiled.layout import UNITS
 from lepton.kernels.compiled.loops import inner, parallel
 from lepton.kernels.compiled.numeric import bits32, f4, i4
 from lepton.kernels.compiled.vectors import (
-    BYTES, LEFT, RIGHT, ROWS, WIDEST, clear, inner_block, move_apart, prefetch, sandwich,
-    sandwich_tiles, weave,
+    BYTES,
+    LEFT,
+    RIGHT,
+    ROWS,
+    WIDEST,
+    clear,
+    inner_block,
+    move_apart,
+    prefetch,
+    sandwich,
+    sandwich_tiles,
+    weave,
 )  # fmt: skip
 from lepton.kernels.windows import Ints
 
@@ -64,7 +74,11 @@ class Plan:
         self.shape = (images, outputs, *counts)
         self.width = -(-channels // LANES) * LANES  # of a row of the transformed weight
         self.taps = np.arange(9)[:: -1 if turned else 1].copy()
-        self.places, self.steps, self.shifts = np.arange(ROWS) * self.width, np.arange(channels), np.arange(channels) * ROOM
+        self.places, self.steps, self.shifts = (
+            np.arange(ROWS) * self.width,
+            np.arange(channels),
+            np.arange(channels) * ROOM,
+        )
         number = images * prod([-(-n // 2) for n in counts])
         vectors = width_for(number, LANES, 2)
         self.runs, self.firsts = self._runs(images, counts, vectors * LANES)
@@ -75,7 +89,8 @@ class Plan:
         )
 
     def _runs(self, images: int, counts: list[int], block: int) -> tuple[Any, Any]:
-        runs, firsts = [], []
+        runs: list[Any] = []
+        firsts: list[int] = []
         down, across = [-(-n // 2) for n in counts]
         for first in range(0, images * down * across, block):
             firsts.append(len(runs))
@@ -122,7 +137,9 @@ def _turn(weight: Any, first: int, taps: Any, sizes: Any, turned: Any, at: int, 
                 move_apart(weight, source, 9, f4(-0.0), laid, (tap * ROWS + row) * width, 1, inputs)
     if sizes[9] == 1:
         for term in range(filters):
-            for line in range(0, 9 * rows, LANES):  # a few terms ahead: they lie too far apart for the processor to guess
+            for line in range(
+                0, 9 * rows, LANES
+            ):  # a few terms ahead: they lie too far apart for the processor to guess
                 prefetch(weight, ((term + AHEAD) * inputs + first) * 9 + line)
             for tap in range(9):
                 source = (term * inputs + first) * 9 + taps[tap]
