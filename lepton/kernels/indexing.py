@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 from lepton.backend.devices import Array, xp
-from lepton.kernels.registry import kernel
+from lepton.kernels.registry import fast_kernel, kernel
+
+SMALLEST = 1 << 13  # elements for which compiled rows pay
 
 
 def along(axis: int, entry: Any) -> tuple[Any, ...]:
@@ -26,6 +28,12 @@ def open_grid(index: Array, axis: int) -> tuple[Any, ...]:
     return tuple(grid)
 
 
+@fast_kernel("embedding", SMALLEST)
+def take_rows(table: Array, index: Array) -> Array:
+    """The rows of a matrix that the index, of any shape, names."""
+    return table[index]
+
+
 @kernel
 def take_along(x: Array, index: Array, axis: int) -> Array:
     """z[…, i, …] = x[…, index[…, i, …], …] along ``axis``; other axes may be shorter in ``index``."""
@@ -40,7 +48,7 @@ def put_along(values: Array, index: Array, axis: int, shape: tuple[int, ...]) ->
     return out
 
 
-@kernel
+@fast_kernel("embedding", SMALLEST)
 def index_add(values: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
     """Zeros of ``shape`` to which ``values`` are added at ``index``: integer arrays and full slices, as x[index] reads.
 

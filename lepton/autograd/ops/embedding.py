@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton.autograd.op import Op
 from lepton.backend.devices import xp
-from lepton.kernels.indexing import index_add
+from lepton.kernels.indexing import index_add, take_rows
 from lepton.kernels.scattering import first_largest
 
 __all__: list[str] = []
@@ -25,7 +25,7 @@ class Embedding(Op):
 
     def forward(self, weight: Any) -> Any:
         self.source = weight.shape
-        return weight[self.index]
+        return take_rows(weight, self.index)
 
     def backward(self, g: Any) -> Any:
         return EmbeddingBackward.on(g, index=self.index, factor=self.factor, shape=self.source)
