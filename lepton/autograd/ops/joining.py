@@ -67,12 +67,16 @@ def _as_they_lie(parts: Any, indices: tuple[tuple[Any, ...], ...], shape: tuple[
     base = getattr(parts[0], "base", None)
     if type(base) is not np.ndarray or base.size != math.prod(shape) or not base.flags.c_contiguous:
         return None
+    if parts[0].ndim != len(shape):  # the index names single elements
+        return None
     order = sorted(range(len(shape)), key=lambda axis: -parts[0].strides[axis])
     lengths = [shape[axis] for axis in order]
     whole = base.reshape(lengths).transpose([order.index(axis) for axis in range(len(shape))])
     for index, part in itertools.zip_longest(indices, parts):
         place = whole[index]
         if type(part) is not np.ndarray or part.base is not base or part.dtype != base.dtype:
+            return None
+        if part.shape != place.shape:
             return None
         if part.strides != place.strides or part.__array_interface__["data"] != place.__array_interface__["data"]:
             return None
